@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Config;
+using Serving.Api.Core;
 using Serving.Api.Istio;
 using Serving.Api.Networking;
 using Serving.Kubernetes;
@@ -71,8 +72,19 @@ public sealed class IstioModule : NetworkLayerModule
                         ? Using(origin.Namespace, origin.Name)
                         : Using(secret.Metadata.Namespace, secret.Metadata.Name)
             )
-            .Watches(informers.For(Resources.Services), service => IsOfGateway(service) ? reconciler.Served() : [])
+            .Watches(informers.For(Resources.Services), service => IsOfGateway(service) ? reconciler.Served() : LeadingTo(service))
             .Watches(informers.For(Resources.Endpoints), endpoints => IsOfGateway(endpoints) ? reconciler.NotReady() : []);
+
+        // A DestinationRule depends on the ports of the backend.
+        IEnumerable<ObjectKey> LeadingTo(CoreService service) =>
+            Context.Config.Current.Network.SystemInternalTls
+                ? ingresses
+                    .List(service.Metadata.Namespace)
+                    .Where(ingress =>
+                        DestinationRuleMaker.BackendsOf(ingress).Contains((service.Metadata.Namespace, service.Metadata.Name))
+                    )
+                    .Select(static ingress => ObjectKey.Of(ingress))
+                : [];
 
         IEnumerable<ObjectKey> Using(string ns, string name) =>
             (ns, name) == (Context.Environment.SystemNamespace, DestinationRuleMaker.Authority)

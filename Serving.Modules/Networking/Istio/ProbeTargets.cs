@@ -38,12 +38,16 @@ internal sealed class ProbeTargets(
             {
                 if (objects.Names.Of(visibility).Contains(gateway.QualifiedName))
                 {
-                    search.Add(gateway.QualifiedName, gateways.Get(gateway.Namespace, gateway.Name), search.ServiceOf(gateway), host);
+                    search.Add(gateway, gateways.Get(gateway.Namespace, gateway.Name), host);
                 }
             }
         }
 
-        var behind = selected.External.Concat(selected.Local).Select(search.ServiceOf).OfType<CoreService>().ToList();
+        var behind = selected
+            .External.Concat(selected.Local)
+            .Select(gateway => services.Get(gateway.ServiceNamespace, gateway.ServiceName))
+            .OfType<CoreService>()
+            .ToList();
         foreach (var gateway in objects.Gateways)
         {
             search.Add(gateway, behind, static server => server.Hosts is [var host, ..] ? host : null);
@@ -66,26 +70,19 @@ internal sealed class ProbeTargets(
 
         public LayerResult Result => new() { Targets = [.. _targets], Waiting = _missing };
 
-        public CoreService? ServiceOf(IstioGatewayReference gateway)
+        /// <summary>A Gateway of config-istio; null when it does not exist.</summary>
+        public void Add(IstioGatewayReference reference, IstioGateway? gateway, string host)
         {
-            var service = services.Get(gateway.ServiceNamespace, gateway.ServiceName);
-            if (service is null)
+            if (services.Get(reference.ServiceNamespace, reference.ServiceName) is not { } service)
             {
                 _missing ??=
-                    $"Service {gateway.ServiceNamespace}/{gateway.ServiceName} of Gateway {gateway.QualifiedName} in config-istio does not exist";
+                    $"Service {reference.ServiceNamespace}/{reference.ServiceName} of Gateway {reference.QualifiedName} in config-istio does not exist";
             }
-
-            return service;
-        }
-
-        /// <summary>A Gateway of config-istio.</summary>
-        public void Add(string name, IstioGateway? gateway, CoreService? service, string host)
-        {
-            if (gateway is null)
+            else if (gateway is null)
             {
-                _missing ??= $"Gateway {name} of config-istio does not exist";
+                _missing ??= $"Gateway {reference.QualifiedName} of config-istio does not exist";
             }
-            else if (service is not null)
+            else
             {
                 AddServers(gateway, [service], _ => host);
             }

@@ -24,7 +24,7 @@ public abstract partial class NetworkLayerModule : IServingModule
     private readonly NetworkLayer _layer;
     private readonly ILogger _logger;
     private readonly IInformer<Ingress> _ingresses;
-    private volatile ReconcileLoop? _loop;
+    private volatile IReadOnlyList<ReconcileLoop> _loops = [];
 
     /// <param name="layer">What identifies the layer.</param>
     /// <param name="context">What it gets from the process.</param>
@@ -44,7 +44,7 @@ public abstract partial class NetworkLayerModule : IServingModule
     public Activation Activation => Activation.Leader;
 
     /// <inheritdoc/>
-    public string? StuckReason => _loop?.StuckReason;
+    public string? StuckReason => _loops.Select(static loop => loop.StuckReason).FirstOrDefault(static reason => reason is not null);
 
     /// <summary>What the layer gets from the process.</summary>
     protected LayerContext Context { get; }
@@ -64,7 +64,7 @@ public abstract partial class NetworkLayerModule : IServingModule
         }
         finally
         {
-            _loop = null;
+            _loops = [];
         }
     }
 
@@ -89,8 +89,8 @@ public abstract partial class NetworkLayerModule : IServingModule
         var reconciler = MakeReconciler(_ingresses.Lister, prober);
         loop = new ReconcileLoop(reconciler, _logger, Context.Time).For(_ingresses);
         Watch(loop, reconciler);
-        _loop = loop;
         IReadOnlyList<LayerLoop> loops = [new LayerLoop(loop, reconciler.Served, Concerns), .. MoreLoops()];
+        _loops = [.. loops.Select(static one => one.Loop)];
         void OnConfig(ConfigSnapshot old, ConfigSnapshot current)
         {
             foreach (var one in loops)
@@ -120,7 +120,7 @@ public abstract partial class NetworkLayerModule : IServingModule
             using var changed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             var reconciler = new UnavailableReconciler(_layer, problem, _ingresses.Lister, Context.Events, Context.Time);
             var loop = new ReconcileLoop(reconciler, _logger, Context.Time, workers: 1).For(_ingresses);
-            _loop = loop;
+            _loops = [loop];
             var reporting = loop.RunAsync(client, changed.Token);
             try
             {

@@ -131,6 +131,63 @@ public sealed class IstioModuleTests : IDisposable
     }
 
     [Test]
+    public async Task Where_Istio_was_removed_an_Ingress_that_is_ready_stays_so_and_one_that_is_deleted_is_released()
+    {
+        Put("one", NetworkingKeys.IstioIngressClass);
+        Put("two", NetworkingKeys.IstioIngressClass);
+        Start();
+        await UntilAsync(() => IngressLifecycle.IsReady(Find("one")) && IngressLifecycle.IsReady(Find("two")));
+        await _stop.CancelAsync();
+        await _running;
+        _discovery
+            .FindAsync(IstioResources.VirtualServices.ApiVersion, Arg.Any<string>(), Arg.Any<CancellationToken>())
+            .Returns((ResourceType?)null);
+        Put("three", NetworkingKeys.IstioIngressClass);
+        await _cluster.DeleteAsync(Resources.Ingresses, "default", "two", default);
+        using var again = new CancellationTokenSource();
+
+        var running = _module.RunAsync(_cluster, again.Token);
+
+        await UntilAsync(() => Configured("three") is { Status: "False" });
+        await UntilAsync(() => _cluster.Find(Resources.Ingresses, "default", "two") is null);
+        IngressLifecycle.IsReady(Find("one")).Should().BeTrue("the data plane may still route it");
+        await again.CancelAsync();
+        await running;
+    }
+
+    [Test]
+    public async Task A_backend_that_speaks_HTTP_2_is_upgraded_once_it_is_there()
+    {
+        _config.Put("config-network", ("ingress-class", OtherClass), ("system-internal-tls", "Enabled"));
+        _cluster.Put(
+            Resources.Secrets,
+            new Secret
+            {
+                Metadata = new ObjectMeta { Namespace = "knative-serving", Name = "routing-serving-certs" },
+                Data = new Dictionary<string, byte[]> { ["ca.crt"] = [1], ["tls.key"] = [2] },
+            }
+        );
+        Put("one", NetworkingKeys.IstioIngressClass);
+        Start();
+        await UntilAsync(() => IngressLifecycle.IsReady(Find("one")));
+        Policy().ConnectionPool.Should().BeNull();
+        _cluster.Find(Resources.Secrets, "istio-system", "routing-serving-certs")!.Data!.Keys.Should().Equal("ca.crt");
+
+        _cluster.Put(
+            Resources.Services,
+            new CoreService
+            {
+                Metadata = new ObjectMeta { Namespace = "default", Name = "hello-00001" },
+                Spec = new CoreServiceSpec { Ports = [new ServicePort { Name = "http2", Port = 80 }] },
+            }
+        );
+
+        await Eventually.HoldsAsync(() => Policy().ConnectionPool!.Http!.H2UpgradePolicy.Should().Be("UPGRADE"));
+
+        IstioTrafficPolicy Policy() => _cluster.All(IstioResources.DestinationRules).Single().Spec.TrafficPolicy!;
+    }
+
+    [Test]
     public async Task Without_the_permission_each_Ingress_names_the_component()
     {
         _cluster.FailNext(

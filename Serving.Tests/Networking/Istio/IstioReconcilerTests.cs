@@ -317,6 +317,18 @@ public sealed class IstioReconcilerTests : IDisposable
     }
 
     [Test]
+    public async Task The_Service_of_local_Gateways_is_not_needed_for_external_hosts()
+    {
+        _world.PutCertificate("route-cert", IstioWorld.Host);
+        await _world.Cluster.DeleteAsync(Resources.Services, "istio-system", "knative-local-gateway", default);
+        _world.Put(IstioWorld.Tls());
+
+        await _world.SettleAsync();
+
+        IngressLifecycle.IsReady(_world.Ingress).Should().BeTrue();
+    }
+
+    [Test]
     public async Task A_gateway_without_pods_routes_nothing()
     {
         var endpoints = _world.Cluster.Find(Resources.Endpoints, "istio-system", "istio-ingressgateway")!;

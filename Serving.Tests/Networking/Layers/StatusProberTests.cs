@@ -126,6 +126,17 @@ public sealed class StatusProberTests : IDisposable
     }
 
     [Test]
+    public async Task A_probe_that_fails_by_itself_is_tried_again()
+    {
+        _probe.Respond = (_, _) => _probe.Sent.Count < 3 ? throw new UriFormatException("no host") : new ProbeResult(true);
+        _prober.IsReady(Key, "v1", [Pod(1)]).Should().BeFalse();
+
+        await UntilReadyAsync();
+
+        _probe.Sent.Should().HaveCount(3);
+    }
+
+    [Test]
     public async Task Only_so_many_probes_are_under_way()
     {
         var held = new TaskCompletionSource();

@@ -23,15 +23,15 @@ internal sealed class DestinationRuleMaker(ILister<CoreService> services, string
 
     /// <summary>A rule for each backend; a path with another host leads to another Ingress and needs none.</summary>
     public IReadOnlyList<IstioDestinationRule> ForBackends(Ingress ingress) =>
-        [
-            .. ingress
-                .Spec.Rules.SelectMany(static rule => rule.Http?.Paths ?? [])
-                .Where(static path => path.RewriteHost.Length == 0)
-                .SelectMany(static path => path.Splits)
-                .Select(static split => (split.ServiceNamespace, split.ServiceName))
-                .Distinct()
-                .Select(backend => Make(ingress, backend.ServiceNamespace, backend.ServiceName)),
-        ];
+        [.. BackendsOf(ingress).Distinct().Select(backend => Make(ingress, backend.Namespace, backend.Name))];
+
+    /// <summary>The Services that need a rule.</summary>
+    public static IEnumerable<(string Namespace, string Name)> BackendsOf(Ingress ingress) =>
+        ingress
+            .Spec.Rules.SelectMany(static rule => rule.Http?.Paths ?? [])
+            .Where(static path => path.RewriteHost.Length == 0)
+            .SelectMany(static path => path.Splits)
+            .Select(static split => (split.ServiceNamespace, split.ServiceName));
 
     private IstioDestinationRule Make(Ingress ingress, string ns, string name)
     {

@@ -126,7 +126,7 @@ public sealed partial class StatusProber : IDisposable
             return;
         }
 
-        var result = await _probe.SendAsync(work.Target, work.Version.Hash, cancellation);
+        var result = await SendAsync(work, cancellation);
         if (result.Reason.Length > 0)
         {
             LogInconclusive(_logger, work.Version.Ingress, work.Target, result.IsReady, result.Reason);
@@ -135,6 +135,19 @@ public sealed partial class StatusProber : IDisposable
         if (Record(work, result.IsReady))
         {
             _ready(work.Version.Ingress);
+        }
+    }
+
+    /// <summary>Sends a probe. A failure of the probe itself is one of the target, so that no worker ends with it.</summary>
+    private async Task<ProbeResult> SendAsync(Work work, CancellationToken cancellation)
+    {
+        try
+        {
+            return await _probe.SendAsync(work.Target, work.Version.Hash, cancellation);
+        }
+        catch (Exception failure) when (!cancellation.IsCancellationRequested)
+        {
+            return new ProbeResult(false, failure.Message);
         }
     }
 
