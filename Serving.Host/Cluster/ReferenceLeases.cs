@@ -28,11 +28,6 @@ internal static class ReferenceLeases
             $"controller.{Reconcilers}.serverlessservice.reconciler",
             $"controller.{Reconcilers}.service.Reconciler",
         ],
-        ["istio"] =
-        [
-            "net-istio-controller.knative.dev.net-istio.pkg.reconciler.ingress.Reconciler",
-            "net-istio-controller.knative.dev.net-istio.pkg.reconciler.serverlessservice.reconciler",
-        ],
         ["autoscaler"] = [$"hpaautoscaler.{Reconcilers}.autoscaling.hpa.Reconciler"],
         ["webhook-registration"] =
         [
@@ -42,12 +37,6 @@ internal static class ReferenceLeases
             "webhook.WebhookCertificates",
         ],
     };
-
-    /// <summary>
-    /// Whether a module always holds those Leases. Clusters install the controllers of network layers by themselves, so that one of them may
-    /// run beside ours at any time; whoever comes second waits.
-    /// </summary>
-    public static bool AreAlwaysHeld(string module) => module == "istio";
 
     /// <summary>The Leases of a module, in the order in which they are acquired; empty for a module that replaces nothing.</summary>
     /// <param name="module">The module's name.</param>

@@ -92,10 +92,7 @@ internal sealed record ElectionSettings(
             ];
         }
 
-        IReadOnlyList<string> OwnUnlessShared(string module, Shard shard) =>
-            ReferenceLeases.AreAlwaysHeld(module) ? Both(module, shard) : Own(module, shard);
-
-        return new ElectionSettings(times, scheme == LeaseScheme.Knative ? Both : OwnUnlessShared, settings.Buckets, scheme);
+        return new ElectionSettings(times, scheme == LeaseScheme.Knative ? Both : Own, settings.Buckets, scheme);
     }
 
     /// <summary>Whether replicas share the autoscaler's work.</summary>

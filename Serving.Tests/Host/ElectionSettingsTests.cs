@@ -61,24 +61,6 @@ public sealed class ElectionSettingsTests
         (await ReadAsync(NullLoggerFactory.Instance)).Times.RenewDeadline.Should().Be(TimeSpan.FromSeconds(40));
     }
 
-    [Test]
-    public async Task A_network_layer_always_holds_the_Leases_of_the_controller_that_does_the_same()
-    {
-        Answer();
-
-        var settings = await ReadAsync(NullLoggerFactory.Instance);
-
-        settings
-            .LeaseNames("istio", Shard.Whole)
-            .Should()
-            .Equal(
-                "net-istio-controller.knative.dev.net-istio.pkg.reconciler.ingress.reconciler.00-of-01",
-                "net-istio-controller.knative.dev.net-istio.pkg.reconciler.serverlessservice.reconciler.00-of-01",
-                "istio.00-of-01"
-            );
-        settings.LeaseNames("controller", Shard.Whole).Should().Equal("controller.00-of-01");
-    }
-
     private Task<ElectionSettings> ReadAsync(ILoggerFactory loggers) =>
         ElectionSettings.ReadAsync(_server.Access, _environment, loggers, CancellationToken.None);
 

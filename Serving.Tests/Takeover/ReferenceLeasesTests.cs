@@ -40,13 +40,6 @@ internal sealed class ReferenceLeasesTests
                 "webhook.validationwebhook.00-of-01",
                 "webhook.webhookcertificates.00-of-01"
             );
-        ReferenceLeases
-            .Of("istio", LeaderElectionConfig.Default)
-            .Should()
-            .Equal(
-                "net-istio-controller.knative.dev.net-istio.pkg.reconciler.ingress.reconciler.00-of-01",
-                "net-istio-controller.knative.dev.net-istio.pkg.reconciler.serverlessservice.reconciler.00-of-01"
-            );
         ReferenceLeases.Of("gateway-status", LeaderElectionConfig.Default).Should().BeEmpty("it acts on Ingresses of our own class alone");
     }
 

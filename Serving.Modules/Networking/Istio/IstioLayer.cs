@@ -9,5 +9,8 @@ namespace Serving.Networking.Istio;
 internal static class IstioLayer
 {
     public static NetworkLayer Layer { get; } =
-        new("istio", "Istio", NetworkingKeys.IstioIngressClass, [.. IstioResources.All, Resources.Secrets]);
+        new("istio", "Istio", NetworkingKeys.IstioIngressClass, [.. IstioResources.All, Resources.Secrets])
+        {
+            Controllers = ["net-istio-controller.knative.dev.net-istio.pkg.reconciler.ingress.Reconciler"],
+        };
 }

@@ -18,6 +18,12 @@ public sealed record NetworkLayer(string Name, string Product, string IngressCla
     /// </summary>
     public const string Finalizer = "ingresses.networking.internal.knative.dev";
 
+    /// <summary>
+    /// The names of the Leases of the controller that does the same, without the number of the bucket. While it holds one, the module
+    /// stands by.
+    /// </summary>
+    public IReadOnlyList<string> Controllers { get; init; } = [];
+
     /// <summary>Whether the Ingress has this class. An Ingress without a class has none: its Route writes the configured one.</summary>
     public bool Serves(Ingress ingress)
     {

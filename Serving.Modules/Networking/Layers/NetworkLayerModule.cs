@@ -13,11 +13,15 @@ namespace Serving.Networking.Layers;
 /// <summary>
 /// The module of a network layer. A layer that a cluster does not use costs nothing: until config-network's <c>ingress-class</c> names its
 /// class, or an Ingress has it, the module only listens to the caches of Ingresses and ConfigMaps, which the process has anyway. Then it
-/// checks that the cluster has the layer's kinds and that it may list them; while not, a condition and an event of each Ingress say so.
-/// Only then it requests their informers, which stay for the rest of the process.
+/// checks that the cluster has the layer's kinds and that it may list them; while not, a condition and an event of each Ingress say so. Only
+/// then it requests their informers, which stay for the rest of the process. While another controller of the class is active, the module
+/// stands by.
 /// </summary>
 public abstract partial class NetworkLayerModule : IServingModule
 {
+    /// <summary>How often a layer that is used looks for another controller of its class.</summary>
+    public static readonly TimeSpan StandbyInterval = TimeSpan.FromSeconds(10);
+
     /// <summary>How often a layer that cannot work is checked again.</summary>
     public static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(30);
 
@@ -55,8 +59,12 @@ public abstract partial class NetworkLayerModule : IServingModule
         try
         {
             await new LayerSelection(_layer, _ingresses, Context.Config).WaitAsync(cancellation);
-            await WaitUntilAvailableAsync(client, cancellation);
-            await ReconcileAsync(client, cancellation);
+            var others = new OtherControllers(_layer, Context.Environment.SystemNamespace, Context.Time);
+            while (!cancellation.IsCancellationRequested)
+            {
+                await WaitForOthersAsync(others, areActive: false, client, cancellation);
+                await ActAsync(others, client, cancellation);
+            }
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -81,6 +89,65 @@ public abstract partial class NetworkLayerModule : IServingModule
 
     /// <summary>Whether a change of the configuration concerns all Ingresses of the class.</summary>
     protected abstract bool Concerns(ConfigSnapshot old, ConfigSnapshot current);
+
+    /// <summary>Does the work of the layer until another controller does it.</summary>
+    private async Task ActAsync(OtherControllers others, IKubernetesClient client, CancellationToken cancellation)
+    {
+        using var acting = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var working = WorkAsync(client, acting.Token);
+        try
+        {
+            var standby = _layer.Controllers.Count > 0 ? WaitForOthersAsync(others, areActive: true, client, acting.Token) : working;
+            await await Task.WhenAny(working, standby);
+        }
+        finally
+        {
+            await acting.CancelAsync();
+            await working;
+            _loops = [];
+        }
+    }
+
+    private async Task WorkAsync(IKubernetesClient client, CancellationToken cancellation)
+    {
+        try
+        {
+            await WaitUntilAvailableAsync(client, cancellation);
+            await ReconcileAsync(client, cancellation);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            // The module stops or stands by.
+        }
+    }
+
+    /// <summary>Completes when another controller is active, or when none is.</summary>
+    private async Task WaitForOthersAsync(OtherControllers others, bool areActive, IKubernetesClient client, CancellationToken cancellation)
+    {
+        string? said = null;
+        while (true)
+        {
+            try
+            {
+                var lease = await others.FindLeaseAsync(client, cancellation);
+                if (lease is not null == areActive)
+                {
+                    return;
+                }
+
+                if (lease is not null && lease != said)
+                {
+                    LogStandsBy(_logger, _layer.IngressClass, said = lease);
+                }
+            }
+            catch (KubernetesException failure)
+            {
+                LogUndiscovered(_logger, _layer.Product, failure.Message);
+            }
+
+            await Task.Delay(StandbyInterval, Context.Time, cancellation);
+        }
+    }
 
     private async Task ReconcileAsync(IKubernetesClient client, CancellationToken cancellation)
     {
@@ -155,6 +222,13 @@ public abstract partial class NetworkLayerModule : IServingModule
 
     [LoggerMessage(1, LogLevel.Warning, "Ingresses of class {IngressClass} are not served: {Problem}")]
     private static partial void LogUnavailable(ILogger logger, string ingressClass, string problem);
+
+    [LoggerMessage(
+        3,
+        LogLevel.Information,
+        "Another controller serves Ingresses of class {IngressClass}, as it holds Lease {Lease}; standing by"
+    )]
+    private static partial void LogStandsBy(ILogger logger, string ingressClass, string lease);
 
     [LoggerMessage(2, LogLevel.Warning, "Whether the cluster has {Product} cannot be found out, trying again: {Reason}")]
     private static partial void LogUndiscovered(ILogger logger, string product, string reason);

@@ -188,6 +188,48 @@ public sealed class IstioModuleTests : IDisposable
     }
 
     [Test]
+    public async Task It_stands_by_while_the_other_controller_of_the_class_is_active()
+    {
+        Put("one", NetworkingKeys.IstioIngressClass);
+        Renew(1);
+        Start();
+
+        for (var renewal = 2; renewal < 20; renewal++)
+        {
+            await _time.PassAsync(TimeSpan.FromSeconds(10), static () => false, TimeSpan.FromSeconds(5));
+            Renew(renewal);
+        }
+
+        _informers.Requested.Should().Equal(Known);
+        _cluster.Writes.Should().BeEmpty("the other one writes the status as well");
+
+        await UntilAsync(() => IngressLifecycle.IsReady(Find("one")));
+    }
+
+    [Test]
+    public async Task It_gives_way_when_the_other_controller_is_installed()
+    {
+        Put("one", NetworkingKeys.IstioIngressClass);
+        Start();
+        await UntilAsync(() => IngressLifecycle.IsReady(Find("one")));
+
+        Renew(1);
+        await _time.PassAsync(TimeSpan.FromSeconds(15), static () => false, TimeSpan.FromSeconds(5));
+        Put("two", NetworkingKeys.IstioIngressClass);
+        await _time.PassAsync(TimeSpan.FromSeconds(5), static () => false);
+        Configured("two").Should().BeNull();
+
+        _cluster.Put(
+            Resources.Leases,
+            Lease(2) with
+            {
+                Spec = new LeaseSpec { HolderIdentity = "", LeaseDurationSeconds = 60 },
+            }
+        );
+        await UntilAsync(() => IngressLifecycle.IsReady(Find("two")));
+    }
+
+    [Test]
     public async Task Without_the_permission_each_Ingress_names_the_component()
     {
         _cluster.FailNext(
@@ -290,6 +332,26 @@ public sealed class IstioModuleTests : IDisposable
                 .ContainKey("K-Passthrough-Lb");
         });
     }
+
+    private static Lease Lease(int renewal) =>
+        new()
+        {
+            ApiVersion = "coordination.k8s.io/v1",
+            Kind = "Lease",
+            Metadata = new ObjectMeta
+            {
+                Namespace = "knative-serving",
+                Name = "net-istio-controller.knative.dev.net-istio.pkg.reconciler.ingress.reconciler.00-of-01",
+            },
+            Spec = new LeaseSpec
+            {
+                HolderIdentity = "net-istio-controller-7d9f_1",
+                LeaseDurationSeconds = 60,
+                RenewTime = DateTimeOffset.UnixEpoch.AddSeconds(renewal),
+            },
+        };
+
+    private void Renew(int renewal) => _cluster.Put(Resources.Leases, Lease(renewal));
 
     private void Start() => _running = _module.RunAsync(_cluster, _stop.Token);
 
