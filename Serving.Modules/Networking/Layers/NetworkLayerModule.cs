@@ -13,9 +13,9 @@ namespace Serving.Networking.Layers;
 /// <summary>
 /// The module of a network layer. A layer that a cluster does not use costs nothing: until config-network's <c>ingress-class</c> names its
 /// class, or an Ingress has it, the module only listens to the caches of Ingresses and ConfigMaps, which the process has anyway. Then it
-/// checks that the cluster has the layer's kinds and that it may list them; while not, a condition and an event of each Ingress say so. Only
-/// then it requests their informers, which stay for the rest of the process. While another controller of the class is active, the module
-/// stands by.
+/// checks that the cluster has the layer's kinds and that it may list them; while not, a condition and an event of each Ingress say so.
+/// Only then it requests their informers, which stay for the rest of the process. While another controller of the class is active, the
+/// module stands by.
 /// </summary>
 public abstract partial class NetworkLayerModule : IServingModule
 {

@@ -13,7 +13,9 @@ using Serving.Networking.Layers;
 
 namespace Serving.Tests.Networking.Istio;
 
-/// <summary>The objects that are made for every shape of Ingress which Knative's public conformance suite and our controller make.</summary>
+/// <summary>
+/// The objects that are made for every shape of Ingress which Knative's public conformance suite and our controller make.
+/// </summary>
 public sealed class GoldenTests
 {
     private static readonly ClusterEnvironment Environment = new("knative-serving", "cluster.local", "serving-0", IPAddress.Loopback);

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Serving.Concurrency;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Queue;
 
@@ -21,6 +22,8 @@ public sealed partial class StatusProber : IDisposable
 
     /// <summary>The longest delay between two probes of a target.</summary>
     public static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(30);
+
+    private static readonly Backoff Retries = new(FirstRetry, LastRetry);
 
     private readonly IIngressProbe _probe;
     private readonly Action<ObjectKey> _ready;
@@ -169,8 +172,8 @@ public sealed partial class StatusProber : IDisposable
                 return version.Failures.Count == 0;
             }
 
-            var failures = version.Failures[work.Target]++;
-            _queue.AddAfter(work, DelayAfter(failures));
+            var failures = ++version.Failures[work.Target];
+            _queue.AddAfter(work, Retries.After(failures));
             return false;
         }
     }
@@ -185,9 +188,6 @@ public sealed partial class StatusProber : IDisposable
 
     private bool IsPendingLocked(Work work) =>
         _versions.GetValueOrDefault(work.Version.Ingress) == work.Version && work.Version.Failures.ContainsKey(work.Target);
-
-    private static TimeSpan DelayAfter(int failures) =>
-        failures > 10 ? LastRetry : TimeSpan.FromTicks(Math.Min(FirstRetry.Ticks << failures, LastRetry.Ticks));
 
     /// <summary>A version of an Ingress: its targets that have not confirmed it, with their failures, and those that have.</summary>
     private sealed class Version(ObjectKey ingress, string hash)

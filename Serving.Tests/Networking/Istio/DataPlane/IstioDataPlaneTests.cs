@@ -21,6 +21,8 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Networking.Istio.DataPlane;
 
 /// <summary>Requests through a data plane that is configured by what the module makes of Ingresses, which it has probed before.</summary>
+[Category("Slow")]
+[Parallelizable]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class IstioDataPlaneTests
 {

@@ -14,8 +14,8 @@ using Serving.Tests.Support;
 namespace Serving.Tests.Networking.Istio.DataPlane;
 
 /// <summary>
-/// A small stand-in for the gateway pods of Istio: it serves what Gateways, VirtualServices and Secrets of a cluster say, by Istio's rules, so
-/// that an object with a mistake fails a request. Hosts of a VirtualService are exact; the first route that matches counts; weights are
+/// A small stand-in for the gateway pods of Istio: it serves what Gateways, VirtualServices and Secrets of a cluster say, by Istio's rules,
+/// so that an object with a mistake fails a request. Hosts of a VirtualService are exact; the first route that matches counts; weights are
 /// honoured in turn, so that shares are exact.
 /// </summary>
 internal sealed class IstioStandIn : IAsyncDisposable
