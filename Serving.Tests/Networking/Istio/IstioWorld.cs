@@ -28,7 +28,6 @@ internal sealed class IstioWorld : IDisposable
     public static readonly ClusterEnvironment Environment = new("knative-serving", "cluster.local", "serving-0", IPAddress.Loopback);
 
     private readonly StatusProber _prober;
-    private readonly CancellationTokenSource _stop = new();
 
     public IstioWorld()
     {
@@ -193,11 +192,7 @@ internal sealed class IstioWorld : IDisposable
         await ReconcileAsync();
     }
 
-    public void Dispose()
-    {
-        _prober.Dispose();
-        _stop.Dispose();
-    }
+    public void Dispose() => _prober.Dispose();
 
     private static void PutService(InMemoryCluster cluster, string name, params (string Name, int Port, int Target)[] ports)
     {
