@@ -17,6 +17,7 @@ internal static class CommandLine
             RunCommand.Create(),
             CrdsCommand.Create(),
             StorageMigrateCommand.Create(),
+            DefaultDomainCommand.Create(),
         };
 
     /// <summary>Runs a command.</summary>

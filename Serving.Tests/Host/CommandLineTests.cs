@@ -31,6 +31,7 @@ public sealed class CommandLineTests
     [TestCase(ExitCode.Failed, "/proc/nothing", "crds", "--output", "/proc/nothing")]
     [TestCase(ExitCode.Failed, "/nonexistent/kubeconfig", "run", "--kubeconfig", "/nonexistent/kubeconfig")]
     [TestCase(ExitCode.Failed, "/nonexistent/kubeconfig", "storage-migrate", "--kubeconfig", "/nonexistent/kubeconfig")]
+    [TestCase(ExitCode.Failed, "/nonexistent/kubeconfig", "default-domain", "--kubeconfig", "/nonexistent/kubeconfig")]
     [TestCase(ExitCode.Failed, "--apply", "local", "--plain", "--roles", "apiserver", "--apply", "/nonexistent.yaml")]
     [TestCase(ExitCode.Failed, "--image", "local", "--plain", "--roles", "apiserver", "--image", "nonsense")]
     [TestCase(ExitCode.Failed, "--audit-log", "local", "--plain", "--roles", "apiserver", "--audit-log", "/nonexistent/audit.log")]
@@ -40,6 +41,9 @@ public sealed class CommandLineTests
     [TestCase(ExitCode.Usage, "--pod-logs", "local", "--pod-logs", "1Ki")]
     [TestCase(ExitCode.Usage, "--pod-logs", "local", "--pod-logs", "-1Gi")]
     [TestCase(ExitCode.Usage, "--roles", "local", "--roles", "kubelet")]
+    [TestCase(ExitCode.Usage, "--magic-dns", "default-domain", "--magic-dns", "not a domain")]
+    [TestCase(ExitCode.Usage, "--service", "default-domain", "--service", "a/b/c")]
+    [TestCase(ExitCode.Usage, "--timeout", "default-domain", "--timeout", "0")]
     [TestCase(ExitCode.Usage, "frobnicate", "frobnicate")]
     public Task What_cannot_be_done_names_the_option(int code, string names, params string[] args)
     {
