@@ -13,13 +13,7 @@ public sealed class ComponentTests
     private static readonly string[] Components = ["https", "network-policies", "shared-account"];
     private string _folder = null!;
 
-    private static IEnumerable<string> Overlays =>
-        [
-            "base",
-            .. Directory
-                .EnumerateDirectories(Repository.PathOf("deploy", "overlays"))
-                .Select(overlay => $"overlays/{Path.GetFileName(overlay)}"),
-        ];
+    private static IEnumerable<string> Overlays => KustomizedOverlay.Overlays;
 
     private static IEnumerable<string> WithGateway => Overlays.Where(overlay => overlay is not ("overlays/takeover" or "overlays/https"));
 
@@ -165,27 +159,6 @@ public sealed class ComponentTests
         code.Should().Be(0, output);
     }
 
-    private async Task<string> RenderAsync(string overlay, params string[] components)
-    {
-        Kubectl.Require();
-        var own = Directory.CreateDirectory(Path.Combine(_folder, Guid.NewGuid().ToString("N"))).FullName;
-        string At(string path) => Path.GetRelativePath(own, Repository.PathOf("deploy", path));
-        await File.WriteAllTextAsync(
-            Path.Combine(own, "kustomization.yaml"),
-            $"""
-            resources: [{At(overlay)}]
-            components: [{string.Join(", ", components.Select(component => At($"components/{component}")).Except(Has(overlay)))}]
-            """
-        );
-        IEnumerable<string> Has(string of) =>
-            of switch
-            {
-                "overlays/adopted" => [At("components/shared-account")],
-                "overlays/https" => [At("components/https")],
-                _ => [],
-            };
-        var (code, output) = await Kubectl.RunAsync("kubectl", ["kustomize", own]);
-        code.Should().Be(0, output);
-        return output;
-    }
+    private Task<string> RenderAsync(string overlay, params string[] components) =>
+        KustomizedOverlay.RenderAsync(_folder, overlay, components);
 }

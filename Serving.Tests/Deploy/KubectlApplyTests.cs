@@ -19,7 +19,7 @@ public sealed class KubectlApplyTests
     private RunningServer _server = null!;
     private (int Code, string Output) _first;
 
-    private static IEnumerable<string> Everything => RenderedManifest.Names.Append("storage-migration.yaml");
+    private static IEnumerable<string> Everything => [.. RenderedManifest.Names, "storage-migration.yaml", "default-domain.yaml"];
 
     [OneTimeSetUp]
     public async Task InstallAsync()

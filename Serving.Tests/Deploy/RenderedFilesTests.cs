@@ -220,7 +220,7 @@ public sealed class RenderedFilesTests
     [Test]
     public void What_makes_pods_has_a_name_that_pods_and_hosts_may_have() =>
         Files
-            .Append("storage-migration.yaml")
+            .Concat(["storage-migration.yaml", "default-domain.yaml"])
             .SelectMany(RenderedManifest.Read)
             .Where(item => item.Kind is "Job" or "Deployment")
             .Should()

@@ -144,6 +144,22 @@ public sealed class RightsTests
                 )
             );
 
+    [Test]
+    public void The_default_domain_may_write_config_domain_and_read_what_leads_to_the_address_of_the_gateway() =>
+        Rights
+            .Of(RenderedManifest.Read("default-domain.yaml"), "default-domain")
+            .Should()
+            .BeEquivalentTo(
+                Rights.Table(
+                    """
+                    configmaps[config-domain] here: get patch
+                    services[gateway] here: get
+                    pods here: list
+                    nodes: get
+                    """
+                )
+            );
+
     [TestCaseSource(typeof(RenderedManifest), nameof(RenderedManifest.Names))]
     public void Whoever_scrapes_metrics_gets_the_right_by_one_role(string file)
     {
