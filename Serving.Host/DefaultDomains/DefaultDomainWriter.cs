@@ -46,8 +46,8 @@ internal sealed class DefaultDomainWriter
     private string ConfigMap => $"ConfigMap {_options.SystemNamespace}/{DomainConfigParser.Name}";
 
     /// <summary>
-    /// Waits for the address and writes the domain. Throws <see cref="UserErrorException"/> when something is still missing at the end of the
-    /// time, when config-domain is invalid, or when the server rejects a request for good.
+    /// Waits for the address and writes the domain. Throws <see cref="UserErrorException"/> when something is still missing after
+    /// <see cref="DefaultDomainOptions.Timeout"/>, when config-domain is invalid, or when the server rejects a request for good.
     /// </summary>
     /// <returns>The domain of all Routes: the one that was written, or the one that config-domain had.</returns>
     public async Task<string> RunAsync(CancellationToken cancellation)
