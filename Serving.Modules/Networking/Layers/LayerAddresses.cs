@@ -23,5 +23,5 @@ public sealed record LayerAddresses(IngressLoadBalancerAddress Public, IngressLo
     }
 
     private static bool Same(IngressLoadBalancerAddress one, IngressLoadBalancerAddress other) =>
-        one.DomainInternal == other.DomainInternal && one.MeshOnly == other.MeshOnly;
+        one.Ip == other.Ip && one.DomainInternal == other.DomainInternal && one.MeshOnly == other.MeshOnly;
 }

@@ -162,7 +162,11 @@ public abstract class LayerReconciler : StatusReconciler<Ingress, IngressStatus>
     private void Conclude(ReconcilePass<Ingress, IngressStatus> pass, Ingress ingress, LayerResult result)
     {
         var addresses = AddressesOf(ingress);
-        if (result.Waiting is { } reason)
+        if (result.Failure is { } failure)
+        {
+            pass.Status = IngressLifecycle.MarkLoadBalancerFailed(pass.Status, failure.Reason, failure.Message, pass.Now);
+        }
+        else if (result.Waiting is { } reason)
         {
             pass.Status = IngressLifecycle.MarkLoadBalancerNotReady(pass.Status, pass.Now, reason);
             pass.LookAgain(WaitingInterval);

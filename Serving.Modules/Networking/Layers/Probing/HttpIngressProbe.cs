@@ -20,7 +20,7 @@ public sealed class HttpIngressProbe(TimeProvider time) : IIngressProbe
         ArgumentNullException.ThrowIfNull(target);
         using var timeout = new CancellationTokenSource(RequestTimeout, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellation);
-        using var http = new HttpMessageInvoker(HandlerTo(target.Pod));
+        using var http = new HttpMessageInvoker(HandlerTo(target));
         using var request = new HttpRequestMessage(HttpMethod.Get, target.Url);
         NetworkProbeRequest.AddHeaders(request);
         try
@@ -53,7 +53,7 @@ public sealed class HttpIngressProbe(TimeProvider time) : IIngressProbe
             _ => new ProbeResult(true, $"it responds with {(int)status}, which says nothing about its version"),
         };
 
-    private static SocketsHttpHandler HandlerTo(IPEndPoint pod) =>
+    private static SocketsHttpHandler HandlerTo(ProbeTarget target) =>
         new()
         {
             ActivityHeadersPropagator = null,
@@ -65,7 +65,12 @@ public sealed class HttpIngressProbe(TimeProvider time) : IIngressProbe
                 var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
                 try
                 {
-                    await socket.ConnectAsync(pod, cancellation);
+                    await socket.ConnectAsync(target.Pod, cancellation);
+                    if (target.SpeaksProxyProtocol)
+                    {
+                        await socket.SendAsync(ProxyProtocol.Header(socket), cancellation);
+                    }
+
                     return new NetworkStream(socket, ownsSocket: true);
                 }
                 catch

@@ -9,9 +9,14 @@ namespace Serving.Networking.Layers.Probing;
 /// <param name="Port">The port of the request's URL: that of the Service, which the pod's may differ from.</param>
 public sealed record ProbeTarget(IPEndPoint Pod, bool IsTls, string Host, int Port)
 {
+    /// <summary>The path of the probe.</summary>
+    public string Path { get; init; } = NetworkProbeRequest.Path;
+
+    /// <summary>Whether the pod expects the PROXY protocol.</summary>
+    public bool SpeaksProxyProtocol { get; init; }
+
     /// <summary>The URL of the probe.</summary>
-    public Uri Url =>
-        new UriBuilder(IsTls ? "https" : "http", Host.Replace("*", "probe", StringComparison.Ordinal), Port, NetworkProbeRequest.Path).Uri;
+    public Uri Url => new UriBuilder(IsTls ? "https" : "http", Host.Replace("*", "probe", StringComparison.Ordinal), Port, Path).Uri;
 
     /// <inheritdoc/>
     public override string ToString() => $"{Url} at {Pod}";
