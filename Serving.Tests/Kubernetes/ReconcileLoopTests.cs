@@ -88,6 +88,42 @@ public sealed class ReconcileLoopTests
     }
 
     [Test]
+    public async Task Changes_are_mapped_by_what_they_change()
+    {
+        var seen = new ConcurrentBag<ObjectKey>();
+        var reconciler = new Recording(
+            (key, _) =>
+            {
+                seen.Add(key);
+                return Reconcile.Done;
+            }
+        );
+        var loop = new ReconcileLoop(reconciler, NullLogger.Instance).WatchesChanges(
+            _cluster.For(Resources.ConfigMaps),
+            static change => [new ObjectKey(change.Old is null ? "new" : "old", change.Object.Data["value"])]
+        );
+        using var stop = new CancellationTokenSource();
+        var running = loop.RunAsync(_cluster, stop.Token);
+
+        foreach (var value in (string[])["1", "2"])
+        {
+            _cluster.Put(
+                Resources.ConfigMaps,
+                new ConfigMap
+                {
+                    Metadata = new ObjectMeta { Namespace = "a", Name = "m" },
+                    Data = new Dictionary<string, string> { ["value"] = value },
+                }
+            );
+            await Eventually.HoldsAsync(() => seen.Should().Contain(key => key.Name == value));
+        }
+
+        seen.Select(static key => key.ToString()).Should().BeEquivalentTo("new/1", "old/2");
+        await stop.CancelAsync();
+        await running;
+    }
+
+    [Test]
     public async Task A_key_that_fails_is_tried_again_and_one_that_asks_is_looked_at_later()
     {
         var time = new ManualTimeProvider();

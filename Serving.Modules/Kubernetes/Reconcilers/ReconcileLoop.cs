@@ -93,6 +93,23 @@ public sealed class ReconcileLoop
         );
     }
 
+    /// <summary>Reconciles the keys that <paramref name="map"/> gives for a change, for objects of which only a part concerns them.</summary>
+    public ReconcileLoop WatchesChanges<T>(IInformer<T> informer, Func<Change<T>, IEnumerable<ObjectKey>> map)
+        where T : class, IKubernetesObject
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        return Add(
+            informer,
+            change =>
+            {
+                foreach (var key in map(change))
+                {
+                    Enqueue(key);
+                }
+            }
+        );
+    }
+
     /// <summary>Restricts the loop to the keys of one shard.</summary>
     public ReconcileLoop Within(Shard shard)
     {
