@@ -15,6 +15,7 @@ public static class KnownConfigMaps
         new(DeploymentConfigParser.Name, static (s, data, _) => s with { Deployment = DeploymentConfigParser.Parse(data) }),
         new(DomainConfigParser.Name, static (s, data, domain) => s with { Domain = DomainConfigParser.Parse(data, domain) }),
         new(FeaturesConfigParser.Name, static (s, data, _) => s with { Features = FeaturesConfigParser.Parse(data) }),
+        new(GatewayApiConfigParser.Name, static (s, data, _) => s with { GatewayApi = GatewayApiConfigParser.Parse(data) }),
         new(GcConfigParser.Name, static (s, data, _) => s with { Gc = GcConfigParser.Parse(data) }),
         new(IstioConfigParser.Name, static (s, data, domain) => s with { Istio = IstioConfigParser.Parse(data, domain) }),
         new(LeaderElectionConfigParser.Name, static (s, data, _) => s with { LeaderElection = LeaderElectionConfigParser.Parse(data) }),

@@ -23,6 +23,7 @@ internal static class ConfigKeys
             .. Observability,
             .. CertManager,
             .. Istio,
+            .. GatewayApi,
         ];
 
     private static ConfigKey[] Autoscaler { get; } =
@@ -582,6 +583,12 @@ internal static class ConfigKeys
         I("local-gateways", static c => c.LocalGateways, "knative-local-gateway"),
     ];
 
+    private static ConfigKey[] GatewayApi { get; } =
+    [
+        W("external-gateways", c => c.ExternalGateway, GatewayApiConfig.Default.ExternalGateway),
+        W("local-gateways", c => c.LocalGateway, GatewayApiConfig.Default.LocalGateway),
+    ];
+
     private static ObjectMeta Named => new() { Name = "hello" };
 
     private static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
@@ -679,6 +686,22 @@ internal static class ConfigKeys
             "[a]",
             "*cannot unmarshal string into a mapping*"
         );
+
+    private static ConfigKey W(string key, Func<GatewayApiConfig, GatewaySelection> read, GatewaySelection fallback) =>
+        new(
+            "config-gateway",
+            key,
+            c => Shown(read(c.GatewayApi)),
+            Shown(fallback),
+            "- class: edge\n  gateway: ns/name\n  supported-features: [A, B]\n  proxy-protocol-enabled: true",
+            "edge ns/name (no Service) A,B True",
+            "- class: edge\n  gateway: name",
+            $"unable to parse \"{key}\": failed to parse \"gateway\": expected 'namespace/name' format"
+        );
+
+    private static string Shown(GatewaySelection selection) =>
+        $"{selection.Class} {selection.Gateway} {selection.Service?.ToString() ?? "(no Service)"} "
+        + $"{string.Join(',', selection.SupportedFeatures)} {selection.ProxyProtocolEnabled}";
 
     private static ConfigKey C(string key, Func<CertManagerConfig, object?> read) =>
         new(

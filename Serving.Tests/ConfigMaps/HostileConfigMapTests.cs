@@ -18,6 +18,7 @@ public sealed class HostileConfigMapTests
         {
             ("config-domain", "example.com"),
             ("config-certmanager", "issuerRef"),
+            ("config-gateway", "external-gateways"),
             ("config-deployment", "runtime-class-name"),
             ("config-network", "namespace-wildcard-cert-selector"),
             ("config-network", "domain-template"),

@@ -13,6 +13,7 @@ public sealed record ConfigSnapshot
     public DomainConfig Domain { get; init; } = DomainConfig.Default;
     public FeaturesConfig Features { get; init; } = FeaturesConfig.Default;
     public GcConfig Gc { get; init; } = GcConfig.Default;
+    public GatewayApiConfig GatewayApi { get; init; } = GatewayApiConfig.Default;
     public IstioConfig Istio { get; init; } = IstioConfig.Default;
     public LeaderElectionConfig LeaderElection { get; init; } = LeaderElectionConfig.Default;
     public LoggingConfig Logging { get; init; } = LoggingConfig.Default;
