@@ -11,6 +11,7 @@ using Serving.Kubernetes.Access;
 using Serving.Kubernetes.Hosting;
 using Serving.Kubernetes.Informers;
 using Serving.Networking.Gateway;
+using Serving.Networking.GatewayApi;
 using Serving.Networking.Istio;
 using Serving.Webhook;
 
@@ -39,7 +40,7 @@ internal sealed class ControlPlane : IAsyncDisposable
 
     /// <summary>The names of all modules.</summary>
     public static IReadOnlyList<string> AllModules { get; } =
-    ["webhook", "activator", "gateway", "autoscaler", "gateway-status", "istio", "controller"];
+    ["webhook", "activator", "gateway", "autoscaler", "gateway-status", "istio", "gateway-api", "controller"];
 
     /// <summary>The informers that all modules share.</summary>
     public IInformers Informers => Services.GetRequiredService<IInformers>();
@@ -134,6 +135,11 @@ internal sealed class ControlPlane : IAsyncDisposable
         if (Runs("istio"))
         {
             services.AddIstio();
+        }
+
+        if (Runs("gateway-api"))
+        {
+            services.AddGatewayApi();
         }
 
         if (Runs("controller"))

@@ -4,6 +4,7 @@ using Serving.Api.Autoscaling;
 using Serving.Api.Caching;
 using Serving.Api.CertManager;
 using Serving.Api.Core;
+using Serving.Api.GatewayApi;
 using Serving.Api.Istio;
 using Serving.Api.Knative;
 using Serving.Api.Networking;
@@ -81,6 +82,12 @@ namespace Serving.Api;
 [JsonSerializable(typeof(KubernetesList<CertManagerIssuer>))]
 [JsonSerializable(typeof(CertManagerChallenge))]
 [JsonSerializable(typeof(KubernetesList<CertManagerChallenge>))]
+[JsonSerializable(typeof(HttpRoute))]
+[JsonSerializable(typeof(KubernetesList<HttpRoute>))]
+[JsonSerializable(typeof(KubernetesGateway))]
+[JsonSerializable(typeof(KubernetesList<KubernetesGateway>))]
+[JsonSerializable(typeof(ReferenceGrant))]
+[JsonSerializable(typeof(KubernetesList<ReferenceGrant>))]
 [JsonSerializable(typeof(IstioVirtualService))]
 [JsonSerializable(typeof(KubernetesList<IstioVirtualService>))]
 [JsonSerializable(typeof(IstioGateway))]

@@ -32,6 +32,7 @@ public sealed class ReferenceTests
             "Serving.Networking.Layers",
         ],
         ["Serving.Networking.Layers"] = ["Serving.Concurrency", "Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps"],
+        ["Serving.Networking.GatewayApi"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Networking.Layers"],
         ["Serving.Networking.Istio"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Networking.Layers"],
         ["Serving.QueueProxy"] = ["Serving.Dataplane", "Serving.Observability", "Serving.Templates"],
         ["Serving.LocalCluster"] = ["Serving.Api", "Serving.Kubernetes"],

@@ -12,6 +12,7 @@ using Serving.Kubernetes.Access;
 using Serving.Kubernetes.Hosting;
 using Serving.Kubernetes.Informers;
 using Serving.Networking.Gateway;
+using Serving.Networking.GatewayApi;
 using Serving.Networking.Istio;
 using Serving.Observability.Logging;
 using Serving.Webhook;
@@ -35,6 +36,7 @@ public sealed class CompositionTests
             typeof(GatewayModule),
             typeof(AutoscalerModule),
             typeof(IstioModule),
+            typeof(GatewayApiModule),
             typeof(ControllerModule),
         }
             .SelectMany(static type => type.Assembly.GetExportedTypes())
@@ -57,7 +59,7 @@ public sealed class CompositionTests
         Modules(whole)
             .Select(static module => module.Name)
             .Should()
-            .Equal("webhook", "activator", "gateway", "statistics", "autoscaler", "gateway-status", "istio", "controller");
+            .Equal("webhook", "activator", "gateway", "statistics", "autoscaler", "gateway-status", "istio", "gateway-api", "controller");
         services
             .FindLastIndex(static service => service is ModuleService)
             .Should()
@@ -74,6 +76,7 @@ public sealed class CompositionTests
     [TestCase("autoscaler", "statistics,autoscaler", "health,metrics,statistics")]
     [TestCase("gateway-status", "gateway-status", "health,metrics")]
     [TestCase("istio", "istio", "health,metrics")]
+    [TestCase("gateway-api", "gateway-api", "health,metrics")]
     [TestCase("controller", "controller", "health,metrics")]
     public async Task A_process_has_only_what_its_modules_need(string module, string modules, string ports)
     {

@@ -7,6 +7,7 @@ using Serving.Api.Autoscaling;
 using Serving.Api.CertManager;
 using Serving.Api.Config;
 using Serving.Api.Core;
+using Serving.Api.GatewayApi;
 using Serving.Api.Istio;
 using Serving.Api.Knative;
 using Serving.Api.Networking;
@@ -23,6 +24,7 @@ using Serving.Networking.Gateway;
 using Serving.Networking.Gateway.Readiness;
 using Serving.Tests.Autoscaler;
 using Serving.Tests.Controller;
+using Serving.Tests.Networking.GatewayApi;
 using Serving.Tests.Networking.Istio;
 using Serving.Tests.Support;
 
@@ -70,6 +72,9 @@ internal static class ReconcilerCases
             ["ingress"] = IngressAsync,
             ["istio-ingress, VirtualService"] = () => IstioAsync(Child(IstioResources.VirtualServices, "hello-ingress")),
             ["istio-ingress, Gateway"] = () => IstioAsync(Child(IstioResources.Gateways, "hello-3797421420")),
+            ["gateway-api-ingress, HTTPRoute"] = () => GatewayApiAsync(Child(GatewayApiResources.HttpRoutes, "hello.example.com")),
+            ["gateway-api-ingress, ReferenceGrant"] = () =>
+                GatewayApiAsync(Child(GatewayApiResources.ReferenceGrants, "hello-certificate-istio-system")),
         };
 
     private static CaseObject<T> Owner<T>(ResourceType<T> type, string name, string ns = "default")
@@ -329,6 +334,21 @@ internal static class ReconcilerCases
         world.PutCertificate("route-cert", IstioWorld.Host);
         world.Put(IstioWorld.Tls());
         return SettledAsync(new ReconcilerCase(world.Reconciler, world.Cluster, world.Events, Owner(Resources.Ingresses, "hello"), child));
+    }
+
+    private static async Task<ReconcilerCase> GatewayApiAsync(ICaseObject child)
+    {
+        var world = new GatewayApiWorld();
+        string[] hosts = ["hello.example.com"];
+        world.Put(
+            new IngressSpec
+            {
+                Rules = [GatewayApiWorld.Rule("ExternalIP", hosts, GatewayApiWorld.To(("one", 100)))],
+                Tls = [new IngressTls { Hosts = hosts, SecretName = "certificate" }],
+            }
+        );
+        await world.SettleAsync();
+        return new ReconcilerCase(world.Reconciler, world.Cluster, world.Events, Owner(Resources.Ingresses, "hello"), child);
     }
 
     private static async Task<ReconcilerCase> SettledAsync(ReconcilerCase made)

@@ -3,7 +3,7 @@ using Serving.Api;
 using Serving.Kubernetes.Informers;
 using Serving.Tests.Support;
 
-namespace Serving.Tests.Networking.Istio;
+namespace Serving.Tests.Networking.Layers;
 
 /// <summary>The informers of a cluster, and which were requested.</summary>
 internal sealed class RecordingInformers(InMemoryCluster cluster) : IInformers
