@@ -10,7 +10,7 @@ namespace Serving.Tests.Deploy;
 [Parallelizable]
 public sealed class ComponentTests
 {
-    private static readonly string[] Components = ["https", "network-policies", "shared-account"];
+    private static readonly string[] Components = ["gateway-api", "https", "network-policies", "shared-account"];
     private string _folder = null!;
 
     private static IEnumerable<string> Overlays => KustomizedOverlay.Overlays;
