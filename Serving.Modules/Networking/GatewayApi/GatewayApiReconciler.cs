@@ -140,7 +140,7 @@ internal sealed class GatewayApiReconciler(
         }
 
         // What is Ready stays so while the pods of a Gateway change: they get their routes before they get requests.
-        var isSettled = step.IsLast && IngressLifecycle.IsReady(pass.Object) && AddressesOf(pass.Object).AreIn(pass.Object.Status);
+        var isSettled = step.IsLast && IsSettled(pass.Object);
         var (probes, missing) = isSettled ? ([], null) : await TargetsAsync(plans, step.Rules, cancellation);
         var waiting =
             plans.Where(static plan => plan.Parents.Count == 0).Select(WithoutListener).FirstOrDefault()

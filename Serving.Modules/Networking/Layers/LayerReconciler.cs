@@ -1,5 +1,6 @@
 using Serving.Api;
 using Serving.Api.Networking;
+using Serving.Api.WellKnown;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Client;
 using Serving.Kubernetes.Events;
@@ -52,6 +53,13 @@ public abstract class LayerReconciler : StatusReconciler<Ingress, IngressStatus>
             .List()
             .Where(ingress => _layer.Serves(ingress) && !IngressLifecycle.IsReady(ingress))
             .Select(static ingress => ObjectKey.Of(ingress));
+
+    /// <summary>Whether this layer made the Ingress Ready, for its newest specification and at its present addresses.</summary>
+    protected bool IsSettled(Ingress ingress)
+    {
+        ArgumentNullException.ThrowIfNull(ingress);
+        return IngressLifecycle.IsReady(ingress) && IsOwn(ingress.Status, AddressesOf(ingress));
+    }
 
     /// <summary>Brings the objects of the layer to what the Ingress wants.</summary>
     /// <param name="pass">The reconcile under way; children are written by its <c>EnsureAsync</c>.</param>
@@ -141,7 +149,7 @@ public abstract class LayerReconciler : StatusReconciler<Ingress, IngressStatus>
     protected sealed override async Task NotOursAsync(Ingress value, IKubernetesClient client, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(value);
-        if (!HasObjectsOf(value) || !IngressLifecycle.IsReady(value) || AddressesOf(value).AreIn(value.Status))
+        if (!HasObjectsOf(value) || !IngressLifecycle.IsReady(value) || IsOwn(value.Status, AddressesOf(value)))
         {
             return;
         }
@@ -172,17 +180,31 @@ public abstract class LayerReconciler : StatusReconciler<Ingress, IngressStatus>
             pass.LookAgain(WaitingInterval);
         }
         else if (
-            (IngressLifecycle.IsReady(pass.Object) && addresses.AreIn(pass.Object.Status))
+            (IngressLifecycle.IsReady(pass.Object) && IsOwn(pass.Object.Status, addresses))
             || _prober.IsReady(pass.Key, IngressHash.Compute(ingress), result.Targets)
         )
         {
-            pass.Status = IngressLifecycle.MarkLoadBalancerReady(pass.Status, [addresses.Public], [addresses.Private], pass.Now);
+            var annotations = new Dictionary<string, string>(pass.Status.Annotations)
+            {
+                [NetworkingKeys.IngressClass.Key] = _layer.IngressClass,
+            };
+            pass.Status = IngressLifecycle.MarkLoadBalancerReady(pass.Status, [addresses.Public], [addresses.Private], pass.Now) with
+            {
+                Annotations = annotations,
+            };
         }
         else
         {
             pass.Status = IngressLifecycle.MarkLoadBalancerNotReady(pass.Status, pass.Now);
         }
     }
+
+    /// <summary>
+    /// Whether a status is one of this layer. Two layers may have the same addresses, as Istio and the Gateway API in front of the same
+    /// pods, so each writes its class into the annotations of the status.
+    /// </summary>
+    private bool IsOwn(IngressStatus status, LayerAddresses addresses) =>
+        addresses.AreIn(status) && (NetworkingKeys.IngressClass.Value(status.Annotations) ?? _layer.IngressClass) == _layer.IngressClass;
 
     private static bool IsFailure(Exception failure, CancellationToken cancellation) =>
         !cancellation.IsCancellationRequested && failure is not LeaseLostException && !StepFailures.IsStaleCache(failure);

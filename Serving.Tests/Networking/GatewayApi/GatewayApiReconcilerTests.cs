@@ -5,6 +5,7 @@ using Serving.Api.Config;
 using Serving.Api.GatewayApi;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
+using Serving.Networking.GatewayApi;
 using Serving.Networking.Layers;
 using Serving.Networking.Layers.Probing;
 using Serving.Tests.Support;
@@ -116,6 +117,40 @@ public sealed class GatewayApiReconcilerTests
 
         _world.Condition("Ready").Status.Should().Be("True");
         _world.Probe.Sent.Should().HaveCount(probes);
+    }
+
+    [Test]
+    public async Task A_layer_at_the_same_addresses_is_told_apart_when_an_Ingress_comes_and_when_it_goes()
+    {
+        _world.Put(External("one"));
+        await _world.SettleAsync();
+        var ours = _world.Ingress();
+        ours.Status.Annotations.Should().Contain(NetworkingKeys.IngressClass.Key, GatewayApiModule.Layer.IngressClass);
+
+        var theirs = ours.Status with
+        {
+            Annotations = new Dictionary<string, string> { [NetworkingKeys.IngressClass.Key] = NetworkingKeys.IstioIngressClass },
+        };
+        using (var coming = new GatewayApiWorld())
+        {
+            coming.Cluster.Put(Resources.Ingresses, ours with { Status = theirs });
+            await coming.ReconcileAsync();
+            coming.Accept();
+            await coming.ReconcileAsync();
+            coming.Condition("Ready").Status.Should().Be("Unknown", "the other layer made it Ready, and this one was not probed");
+            await coming.SettleAsync();
+        }
+
+        _world.Cluster.Put(
+            Resources.Ingresses,
+            ours with
+            {
+                Metadata = ours.Metadata with { Annotations = theirs.Annotations },
+                Status = theirs,
+            }
+        );
+        await _world.ReconcileAsync();
+        _world.Routes.Should().BeEmpty("the other layer serves it, at the same addresses");
     }
 
     [Test]
