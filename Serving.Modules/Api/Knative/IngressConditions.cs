@@ -1,6 +1,7 @@
 using Serving.Api.Conditions;
 using Serving.Api.Core;
 using Serving.Api.Networking;
+using Serving.Api.WellKnown;
 
 namespace Serving.Api.Knative;
 
@@ -30,19 +31,27 @@ public static class IngressConditions
     public static TStatus MarkIngressFailed<TStatus>(this TStatus status, string reason, string message, DateTimeOffset now)
         where TStatus : KnativeStatus, IRoutedStatus => status.False(IngressReady, reason, message, now);
 
-    public static TStatus MarkIngressNotConfigured<TStatus>(this TStatus status, DateTimeOffset now)
-        where TStatus : KnativeStatus, IRoutedStatus =>
-        status.Unknown(IngressReady, "IngressNotConfigured", "Ingress has not yet been reconciled.", now);
+    /// <summary>The Ingress is not written yet, or its network layer has not seen its newest version.</summary>
+    /// <param name="status">The status.</param>
+    /// <param name="now">The time of a change.</param>
+    /// <param name="ingress">The Ingress, whose class says what it waits for; null while it is not written.</param>
+    public static TStatus MarkIngressNotConfigured<TStatus>(this TStatus status, DateTimeOffset now, Ingress? ingress = null)
+        where TStatus : KnativeStatus, IRoutedStatus
+    {
+        var layer = ingress is null ? null : NetworkingKeys.IngressClass.Value(ingress.Metadata.Annotations);
+        var awaited = string.IsNullOrEmpty(layer) ? "" : $" It waits for the controller of the ingress class \"{layer}\".";
+        return status.Unknown(IngressReady, "IngressNotConfigured", $"Ingress has not yet been reconciled.{awaited}", now);
+    }
 
     /// <summary>Copies the readiness of the Ingress.</summary>
-    public static TStatus PropagateIngress<TStatus>(this TStatus status, IngressStatus ingress, DateTimeOffset now)
+    public static TStatus PropagateIngress<TStatus>(this TStatus status, Ingress ingress, DateTimeOffset now)
         where TStatus : KnativeStatus, IRoutedStatus
     {
         ArgumentNullException.ThrowIfNull(ingress);
-        var ready = ConditionSet.Get(ingress.Conditions, "Ready");
+        var ready = ConditionSet.Get(ingress.Status.Conditions, "Ready");
         return ready?.Status switch
         {
-            null => status.MarkIngressNotConfigured(now),
+            null => status.MarkIngressNotConfigured(now, ingress),
             ConditionStatus.True => status.True(IngressReady, now),
             ConditionStatus.False => status.False(IngressReady, ready.Reason, ready.Message, now),
             _ => status.Unknown(IngressReady, ready.Reason, ready.Message, now),

@@ -149,8 +149,8 @@ internal sealed class DomainMappingReconciler(
         var ingress = await IngressAccess.EnsureAsync(mapping, existing, wanted, pass.Client, Events, cancellation);
         pass.Status =
             ingress.Metadata.Generation == ingress.Status.ObservedGeneration
-                ? pass.Status.PropagateIngress(ingress.Status, pass.Now)
-                : pass.Status.MarkIngressNotConfigured(pass.Now);
+                ? pass.Status.PropagateIngress(ingress, pass.Now)
+                : pass.Status.MarkIngressNotConfigured(pass.Now, ingress);
     }
 
     private async Task ClaimAsync(MappingPass pass, NetworkConfig network, CancellationToken cancellation)

@@ -111,11 +111,11 @@ internal sealed class RouteReconciler(
         var ingress = await IngressAccess.EnsureAsync(pass.Object, existing, wanted, pass.Client, Events, cancellation);
         if (ingress.Metadata.Generation != ingress.Status.ObservedGeneration)
         {
-            pass.Status = pass.Status.MarkIngressNotConfigured(pass.Now);
+            pass.Status = pass.Status.MarkIngressNotConfigured(pass.Now, ingress);
         }
         else if (rollout.Done)
         {
-            pass.Status = pass.Status.PropagateIngress(ingress.Status, pass.Now);
+            pass.Status = pass.Status.PropagateIngress(ingress, pass.Now);
         }
 
         await _placeholders.PointAsync(pass, services, ingress, cancellation);

@@ -70,7 +70,7 @@ public sealed partial class GatewayModule : IServingModule, IDisposable
             new IngressCompiler(_backends, Statistics, environment.ClusterDomain),
             _backends,
             Statistics,
-            options.IngressClass,
+            new ServedIngresses(options, environment),
             time
         );
         _certificates =

@@ -6,6 +6,7 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.GatewayApi;
+using Serving.Kubernetes.Client;
 using Serving.Tests.Cluster.EndToEnd;
 using Serving.Tests.Networking.GatewayApi;
 using Serving.Tests.Networking.GatewayApi.DataPlane;
@@ -159,6 +160,48 @@ public sealed class GatewayApiEndToEndTests
     }
 
     [Test]
+    public async Task A_Service_moves_from_the_built_in_gateway_to_the_Gateway_API_and_back_without_a_failed_request()
+    {
+        const string builtIn = "gateway.ingress.networking.knative.dev";
+        await DeployAsync("moving", "one", annotations: $"{PlainHttp}, networking.knative.dev/ingress-class: {builtIn}");
+        var host = $"moving.{_ns}.{_domain}";
+        using var stop = new CancellationTokenSource();
+        var failures = new ConcurrentQueue<string>();
+        var served = new ConcurrentDictionary<string, int>();
+        var traffic = Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                // As a client that follows DNS, which names the address in the status of the Ingress.
+                var address = await AddressAsync("moving");
+                var (status, body) = await AtAsync(address, host);
+                if (status == HttpStatusCode.OK)
+                    served.AddOrUpdate(address, 1, static (_, count) => count + 1);
+                else if (await AddressAsync("moving") == address)
+                    failures.Enqueue($"{address}: {status} {body}");
+            }
+        });
+
+        await MoveAsync("moving", "null");
+        await Eventually.HoldsAsync(() => served.Keys.Should().Contain("external.edge.svc.cluster.local"), Limit);
+        await MoveAsync("moving", $"\"{builtIn}\"");
+        await Eventually.HoldsAsync(
+            async () => (await AddressAsync("moving")).Should().Be("gateway.knative-serving.svc.cluster.local"),
+            Limit
+        );
+        var before = served["gateway.knative-serving.svc.cluster.local"];
+        await Eventually.HoldsAsync(() => served["gateway.knative-serving.svc.cluster.local"].Should().BeGreaterThan(before + 20), Limit);
+        await stop.CancelAsync();
+        await traffic;
+
+        failures.Should().BeEmpty();
+        await Eventually.HoldsAsync(
+            async () => (await GetAsync(_plain, "http", host)).Status.Should().Be(HttpStatusCode.NotFound, "the layer before has let go"),
+            Limit
+        );
+    }
+
+    [Test]
     public async Task A_cluster_local_Service_is_not_outside()
     {
         await DeployAsync("inner", "one", labels: "networking.knative.dev/visibility: cluster-local");
@@ -264,6 +307,34 @@ public sealed class GatewayApiEndToEndTests
             },
             Limit
         );
+
+    /// <summary>Sets the class of a Service; null for the one of config-network.</summary>
+    private Task MoveAsync(string name, string ingressClass) =>
+        _cluster.Client.PatchAsync(
+            Resources.KnativeServices,
+            _ns,
+            name,
+            new Patch(
+                PatchType.Merge,
+                $$"""{"metadata": {"annotations": {"networking.knative.dev/ingress-class": {{ingressClass}} } } }"""
+            ),
+            CancellationToken.None
+        );
+
+    private async Task<string> AddressAsync(string name) =>
+        (await _cluster.Client.GetAsync(Resources.Ingresses, _ns, name, CancellationToken.None))
+            .Status
+            .PublicLoadBalancer!
+            .Ingress[0]
+            .DomainInternal;
+
+    private async Task<(HttpStatusCode Status, string Body)> AtAsync(string address, string host)
+    {
+        if (address == "external.edge.svc.cluster.local")
+            return await GetAsync(_plain, "http", host);
+        var (status, body) = await _cluster.GetAsync(host);
+        return (status, body.Trim());
+    }
 
     private Task<KubernetesGateway> GatewayAsync() =>
         _cluster.Client.GetAsync(GatewayApiResources.Gateways, "edge", "external", CancellationToken.None);

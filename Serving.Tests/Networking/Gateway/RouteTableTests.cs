@@ -5,6 +5,7 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Kubernetes;
+using Serving.Kubernetes.Hosting;
 using Serving.Networking.Gateway;
 using Serving.Networking.Gateway.Backends;
 using Serving.Networking.Gateway.Routing;
@@ -15,6 +16,14 @@ namespace Serving.Tests.Networking.Gateway;
 
 public sealed class RouteTableTests
 {
+    private static readonly ServedIngresses Served = new(
+        new GatewayOptions(
+            new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0),
+            new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0)
+        ),
+        new ClusterEnvironment("knative-serving", "cluster.local", "serving-0", System.Net.IPAddress.Loopback)
+    );
+
     private readonly ManualTimeProvider _time = new();
     private InMemoryCluster _cluster = null!;
     private GatewayStatistics _statistics = null!;
@@ -26,13 +35,7 @@ public sealed class RouteTableTests
         _cluster = new InMemoryCluster(_time);
         _statistics = new GatewayStatistics();
         var registry = new BackendRegistry(_cluster, "cluster.local", "gateway-internal.knative-serving.svc.cluster.local", null);
-        _builder = new RouteTableBuilder(
-            new IngressCompiler(registry, _statistics, "cluster.local"),
-            registry,
-            _statistics,
-            GatewayOptions.DefaultIngressClass,
-            _time
-        );
+        _builder = new RouteTableBuilder(new IngressCompiler(registry, _statistics, "cluster.local"), registry, _statistics, Served, _time);
     }
 
     [TestCase("a.example.com", "a")]
@@ -242,6 +245,36 @@ public sealed class RouteTableTests
         _time.Advance(RouteTableBuilder.SwitchTimeout);
         ServiceAt(Build().External, "a.b", "/").Should().Be("b");
     }
+
+    [Test]
+    public void An_Ingress_that_moved_to_another_class_is_served_until_that_class_serves_it()
+    {
+        var ingress = NewIngress("one", Rule("a.b", To("a")));
+        var moved = ingress with
+        {
+            Metadata = ingress.Metadata with
+            {
+                Annotations = new Dictionary<string, string> { ["networking.knative.dev/ingress.class"] = "other.example.com" },
+            },
+            Status = StatusOf(Served.Public, Served.Private),
+        };
+        _cluster.Put(Resources.Ingresses, moved);
+        ServiceAt(Build().External, "a.b", "/").Should().Be("a");
+
+        IngressLoadBalancerAddress other = new() { DomainInternal = "other.example.svc.cluster.local" };
+        _cluster.Put(Resources.Ingresses, moved with { Status = StatusOf(other, other) });
+        ServiceAt(Build().External, "a.b", "/").Should().BeNull();
+
+        _cluster.Put(Resources.Ingresses, moved with { Status = new IngressStatus() });
+        ServiceAt(Build().External, "a.b", "/").Should().BeNull("it never was ours");
+    }
+
+    private static IngressStatus StatusOf(IngressLoadBalancerAddress outside, IngressLoadBalancerAddress inside) =>
+        new()
+        {
+            PublicLoadBalancer = new IngressLoadBalancerStatus { Ingress = [outside] },
+            PrivateLoadBalancer = new IngressLoadBalancerStatus { Ingress = [inside] },
+        };
 
     [Test]
     public void A_new_version_takes_over_as_soon_as_its_backends_are_there()

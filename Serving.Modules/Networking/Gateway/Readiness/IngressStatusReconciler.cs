@@ -1,6 +1,5 @@
 using Serving.Api;
 using Serving.Api.Networking;
-using Serving.Api.WellKnown;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Events;
 using Serving.Kubernetes.Hosting;
@@ -24,8 +23,7 @@ internal sealed class IngressStatusReconciler(
 {
     private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(500);
 
-    private readonly IngressLoadBalancerAddress _publicAddress = new() { DomainInternal = options.ExternalDomain(environment) };
-    private readonly IngressLoadBalancerAddress _privateAddress = new() { DomainInternal = options.InternalDomain(environment) };
+    private readonly ServedIngresses _served = new(options, environment);
 
     /// <inheritdoc/>
     public override string Name => "ingress";
@@ -35,7 +33,7 @@ internal sealed class IngressStatusReconciler(
 
     /// <summary>An Ingress that is Ready is not checked again, whatever its gateways report.</summary>
     protected override bool IsOurs(Ingress value) =>
-        NetworkingKeys.IngressClass.Value(value.Metadata.Annotations) == options.IngressClass && !IsSettled(value);
+        _served.IsOfClass(value) && !(IngressLifecycle.IsReady(value) && _served.IsReadyHere(value.Status));
 
     /// <inheritdoc/>
     protected override async Task ReconcileAsync(ReconcilePass<Ingress, IngressStatus> pass, CancellationToken cancellation)
@@ -51,18 +49,12 @@ internal sealed class IngressStatusReconciler(
             ),
             { Ready: true } => IngressLifecycle.MarkLoadBalancerReady(
                 IngressLifecycle.MarkNetworkConfigured(pass.Status, pass.Now),
-                [_publicAddress],
-                [_privateAddress],
+                [_served.Public],
+                [_served.Private],
                 pass.Now
             ),
             _ => IngressLifecycle.MarkLoadBalancerNotReady(IngressLifecycle.MarkNetworkConfigured(pass.Status, pass.Now), pass.Now),
         };
         pass.LookAgain(verdict.Ready ? null : AskAgain);
     }
-
-    private bool IsSettled(Ingress ingress) =>
-        IngressLifecycle.IsReady(ingress)
-        && ingress.Status is { PublicLoadBalancer.Ingress: [{ } outside], PrivateLoadBalancer.Ingress: [{ } inside] }
-        && outside.DomainInternal == _publicAddress.DomainInternal
-        && inside.DomainInternal == _privateAddress.DomainInternal;
 }

@@ -1,5 +1,4 @@
 using Serving.Api.Networking;
-using Serving.Api.WellKnown;
 using Serving.Kubernetes;
 using Serving.Networking.Gateway.Backends;
 
@@ -15,7 +14,7 @@ internal sealed class RouteTableBuilder(
     IngressCompiler compiler,
     BackendRegistry backends,
     GatewayStatistics statistics,
-    string ingressClass,
+    ServedIngresses served,
     TimeProvider time
 )
 {
@@ -70,10 +69,7 @@ internal sealed class RouteTableBuilder(
 
     private IEnumerable<Ingress> InOrder(IEnumerable<Ingress> ingresses) =>
         ingresses
-            .Where(ingress =>
-                ingress.Metadata.DeletionTimestamp is null
-                && NetworkingKeys.IngressClass.Value(ingress.Metadata.Annotations) == ingressClass
-            )
+            .Where(ingress => ingress.Metadata.DeletionTimestamp is null && served.Contains(ingress))
             .OrderBy(static ingress => ingress.Metadata.CreationTimestamp ?? DateTimeOffset.MinValue)
             .ThenBy(static ingress => ingress.Metadata.Namespace, StringComparer.Ordinal)
             .ThenBy(static ingress => ingress.Metadata.Name, StringComparer.Ordinal);
