@@ -36,7 +36,7 @@ public sealed partial class LineLengthTests
             var inside = raw;
             if (RawQuotes().Count(line) % 2 == 1)
                 raw = !raw;
-            if (!inside && !raw && !RawQuotes().IsMatch(line) && StringLiteral().Replace(line, "").Length > MaxLength)
+            if (!inside && !RawQuotes().IsMatch(line) && StringLiteral().Replace(line, "").Length > MaxLength)
                 yield return number;
         }
     }

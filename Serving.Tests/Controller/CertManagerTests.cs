@@ -10,7 +10,6 @@ using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Controller.CertManager;
-using Serving.Controller.Common;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Discovery;
 using Serving.Kubernetes.Events;
@@ -140,7 +139,7 @@ public sealed class CertManagerTests
         PutIssuer("knative-selfsigned-issuer", """{"acme":{"solvers":[{"http01":{"ingress":{}}}]}}""");
         var reconciling = ReconcileAsync;
         (await reconciling.Should().ThrowAsync<ChallengeException>()).WithMessage(
-            $"no challenge solver service for domain {Host}; selector=acme.cert-manager.io/http-domain={Adler32.Text(Host)}"
+            $"no challenge solver service for domain {Host}; selector=acme.cert-manager.io/http-domain={Adler32.Decimal(Host)}"
         );
         Ready()
             .Should()
@@ -391,7 +390,7 @@ public sealed class CertManagerTests
                 {
                     Name = "solver",
                     Namespace = "default",
-                    Labels = new Dictionary<string, string> { ["acme.cert-manager.io/http-domain"] = Adler32.Text(Host) },
+                    Labels = new Dictionary<string, string> { ["acme.cert-manager.io/http-domain"] = Adler32.Decimal(Host) },
                     OwnerReferences = [new OwnerReference { Kind = "Challenge", Name = "challenge" }],
                 },
                 Spec = new CoreServiceSpec { Ports = [new ServicePort { Port = 8089, TargetPort = 8089 }] },

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
+using Serving.Concurrency;
 using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Storage;
@@ -24,8 +25,7 @@ internal sealed class StateDatabase : IAsyncDisposable
     // Revisions of kinds that are not persisted are not recorded: the margin keeps revisions increasing over a restart.
     private const long Margin = 10_000;
 
-    private static readonly TimeSpan RetryFirst = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan RetryMost = TimeSpan.FromSeconds(10);
+    private static readonly Backoff Delays = new(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(10));
 
     private readonly SqliteConnection _connection;
     private readonly PendingWrites _pending = new();
@@ -216,7 +216,7 @@ internal sealed class StateDatabase : IAsyncDisposable
 
     private async Task WriteAsync()
     {
-        var retry = RetryFirst;
+        var failures = 0;
         try
         {
             while (true)
@@ -224,12 +224,11 @@ internal sealed class StateDatabase : IAsyncDisposable
                 await _pending.WaitAsync(_stop.Token);
                 if (TryStore() is null)
                 {
-                    retry = RetryFirst;
+                    failures = 0;
                     continue;
                 }
 
-                await Task.Delay(retry, _time, _stop.Token);
-                retry = retry * 2 > RetryMost ? RetryMost : retry * 2;
+                await Task.Delay(Delays.After(++failures), _time, _stop.Token);
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using Serving.Api.Core;
+using Serving.Concurrency;
 using Serving.Kubernetes.Client;
 using Serving.LocalCluster.Node.Processes;
 using Serving.LocalCluster.Node.Variables;
@@ -14,7 +15,7 @@ namespace Serving.LocalCluster.Node.Pods;
 internal sealed class ContainerRunner
 {
     private static readonly TimeSpan ErrImagePullShown = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan RetryMost = TimeSpan.FromSeconds(10);
+    private static readonly Backoff Delays = new(TimeSpan.FromMilliseconds(250), TimeSpan.FromSeconds(10));
     private readonly NodeContext _node;
     private readonly PodRun _pod;
     private readonly string _restartPolicy;
@@ -176,7 +177,7 @@ internal sealed class ContainerRunner
     {
         var imageBackOff = new RestartBackOff();
         imageBackOff.After(TimeSpan.Zero);
-        var retry = TimeSpan.FromMilliseconds(250);
+        var failures = 0;
         while (true)
         {
             stop.ThrowIfCancellationRequested();
@@ -212,8 +213,7 @@ internal sealed class ContainerRunner
 
             Wait(reason, message);
             _node.Events.Warning(_pod.Pod, "Failed", $"Error: {message}");
-            await Task.Delay(retry, _node.Time, stop);
-            retry = retry * 2 > RetryMost ? RetryMost : retry * 2;
+            await Task.Delay(Delays.After(++failures), _node.Time, stop);
         }
     }
 

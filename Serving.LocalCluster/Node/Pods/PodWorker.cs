@@ -15,8 +15,7 @@ namespace Serving.LocalCluster.Node.Pods;
 [SuppressMessage("Reliability", "CA1001", Justification = "Its token sources may be used as long as the pod is referenced.")]
 internal sealed class PodWorker
 {
-    private static readonly TimeSpan RetryFirst = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan RetryMost = TimeSpan.FromSeconds(30);
+    private static readonly Backoff Delays = new(TimeSpan.FromMilliseconds(250), TimeSpan.FromSeconds(30));
     private readonly NodeContext _node;
     private readonly PodRun _run;
     private readonly PodStatusWriter _status;
@@ -276,7 +275,7 @@ internal sealed class PodWorker
 
     private async Task AllocateAsync(CancellationToken stop)
     {
-        for (var retry = RetryFirst; ; retry = Longer(retry))
+        for (var failures = 1; ; failures++)
         {
             if (_node.Options.Subnet.AllocatePodAddress() is { } address)
             {
@@ -287,13 +286,13 @@ internal sealed class PodWorker
             }
 
             _node.Events.Warning(_run.Pod, "FailedCreatePodSandBox", $"all addresses of {_node.Options.Subnet.Prefix}.0/24 are in use");
-            await Task.Delay(retry, _node.Time, stop);
+            await Task.Delay(Delays.After(failures), _node.Time, stop);
         }
     }
 
     private async Task MountAsync(CancellationToken stop)
     {
-        for (var retry = RetryFirst; ; retry = Longer(retry))
+        for (var failures = 1; ; failures++)
         {
             try
             {
@@ -303,7 +302,7 @@ internal sealed class PodWorker
             catch (Exception e) when (e is VolumeException or KubernetesException or HttpRequestException)
             {
                 _node.Events.Warning(_run.Pod, "FailedMount", e.Message);
-                await Task.Delay(retry, _node.Time, stop);
+                await Task.Delay(Delays.After(failures), _node.Time, stop);
             }
         }
     }
@@ -393,6 +392,4 @@ internal sealed class PodWorker
 
     private static ContainerStatus? Previous(IReadOnlyList<ContainerStatus>? statuses, Container container) =>
         statuses?.FirstOrDefault(s => s.Name == container.Name);
-
-    private static TimeSpan Longer(TimeSpan retry) => retry * 2 > RetryMost ? RetryMost : retry * 2;
 }

@@ -348,6 +348,7 @@ internal sealed class RevisionBackends : IDisposable
     private sealed class Backend(Destination destination) : IDisposable
     {
         private const int Forgotten = 15_000;
+        private static readonly Backoff SuspicionDelays = new(TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(5));
 
         private int _suspicions;
         private long _lastSuspicion;
@@ -370,7 +371,7 @@ internal sealed class RevisionBackends : IDisposable
         {
             _suspicions = now - _lastSuspicion > Forgotten ? 1 : _suspicions + 1;
             _lastSuspicion = now;
-            return _suspicions == 1 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(Math.Min(50 << Math.Min(_suspicions - 2, 7), 5000));
+            return _suspicions == 1 ? TimeSpan.Zero : SuspicionDelays.After(_suspicions - 1);
         }
 
         public void Dispose() => Probing.Dispose();

@@ -1,8 +1,8 @@
+using Serving.Api;
 using Serving.Api.CertManager;
 using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Controller.CertManager.Resources;
-using Serving.Controller.Common;
 using Serving.Kubernetes.Client;
 using Serving.Kubernetes.Informers;
 
@@ -41,7 +41,7 @@ internal sealed class HttpChallenges(ILister<CoreService> services)
         var open = new List<Http01Challenge>();
         foreach (var dnsName in made.Spec.DnsNames)
         {
-            var checksum = Adler32.Text(dnsName);
+            var checksum = Adler32.Decimal(dnsName);
             var solvers = services
                 .ByLabel(ns, DomainLabel, checksum)
                 .OrderBy(service => service.Metadata.Name, StringComparer.Ordinal)

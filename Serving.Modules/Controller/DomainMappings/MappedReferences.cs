@@ -3,6 +3,7 @@ using System.Text.Json;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Knative;
+using Serving.Api.Networking;
 using Serving.Controller.Common;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Client;
@@ -55,7 +56,7 @@ internal sealed class MappedReferences(
                 tracker.Track(follower, CoreKind, key);
                 return coreServices.Get(ns, reference.Name) is null
                     ? NotFound(key, "services")
-                    : TargetAt(mapping, $"http://{key.Name}.{key.Namespace}.svc.{clusterDomain}");
+                    : TargetAt(mapping, $"http://{HostNames.OfService(key.Name, key.Namespace, clusterDomain)}");
             case { Kind: References.Service } when IsServing(reference):
                 tracker.Track(follower, References.Service, key);
                 return services.Get(ns, reference.Name) is { } service

@@ -1,5 +1,6 @@
 using Serving.Api.Config;
 using Serving.Api.Core;
+using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Controller.Common;
 
@@ -40,30 +41,7 @@ internal sealed class RouteDomains(ObjectMeta route, ConfigSnapshot config, stri
         );
 
     /// <summary>Every cluster-local form of this name, sorted.</summary>
-    public IReadOnlyList<string> Expand(string domain)
-    {
-        var names = new SortedSet<string>(StringComparer.Ordinal) { domain };
-        foreach (var suffix in (string[])["." + clusterDomain, ".svc." + clusterDomain])
-        {
-            if (domain.EndsWith(suffix, StringComparison.Ordinal))
-            {
-                names.Add(domain[..^suffix.Length]);
-            }
-        }
-
-        names.RemoveWhere(static name => !CouldBeHost(name));
-        return [.. names];
-    }
-
-    /// <summary>
-    /// The last label of a host must be a valid label and not a number: in a namespace whose name is all digits, the short name would look
-    /// like an IP address.
-    /// </summary>
-    private static bool CouldBeHost(string host)
-    {
-        var last = host[(host.LastIndexOf('.') + 1)..];
-        return last.Length <= 63 && !last.All(char.IsAsciiDigit);
-    }
+    public IReadOnlyList<string> Expand(string domain) => HostNames.Expand([domain], clusterDomain);
 
     /// <summary>Whether the name is cluster-local.</summary>
     public bool IsClusterLocal(string domain) => domain.EndsWith(clusterDomain, StringComparison.Ordinal);

@@ -93,7 +93,7 @@ internal sealed class RouteReconciler(
         pass.Status = pass.Status.MarkTrafficAssigned(pass.Now) with
         {
             Traffic = traffic.ToStatus(Rollout.None, UrlOf),
-            Address = new Addressable { Url = $"http://{pass.Name}.{pass.Namespace}.svc.{clusterDomain}" },
+            Address = new Addressable { Url = $"http://{HostNames.OfService(pass.Name, pass.Namespace, clusterDomain)}" },
         };
 
         // A rejected Service or Certificate must not keep the Ingress, which routes requests, from following the traffic.

@@ -1,4 +1,5 @@
 using System.Net;
+using Serving.Api.Networking;
 using Serving.Dataplane.Servers;
 using Serving.Dataplane.Upstreams;
 using Serving.Kubernetes.Hosting;
@@ -61,6 +62,6 @@ public sealed record GatewayOptions(IPEndPoint External, IPEndPoint ClusterLocal
     private static string Domain(string service, ClusterEnvironment environment)
     {
         ArgumentNullException.ThrowIfNull(environment);
-        return $"{service}.{environment.SystemNamespace}.svc.{environment.ClusterDomain}";
+        return HostNames.OfService(service, environment.SystemNamespace, environment.ClusterDomain);
     }
 }

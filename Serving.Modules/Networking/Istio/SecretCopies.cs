@@ -93,7 +93,7 @@ internal sealed class SecretCopies(ILister<Secret> secrets, ILister<Ingress> ing
                 && ObjectKey.Of(other) != ObjectKey.Of(ingress)
                 && Uses(other, origin)
             );
-        return candidate.Metadata.Name == $"{origin.Namespace}--{origin.Name}-wildcard"
+        return candidate.Metadata.Name == Names.WildcardSecretCopy(origin.Namespace, origin.Name)
             ? !others.Any()
             : candidate.Metadata.Name.StartsWith(ingress.Metadata.Name + "-", StringComparison.Ordinal)
                 && !others.Any(other => candidate.Metadata.Name.StartsWith(other.Metadata.Name + "-", StringComparison.Ordinal));

@@ -36,6 +36,9 @@ public static class ServiceEndpoints
         ];
     }
 
-    private static IEnumerable<IPAddress> AddressesOf(EndpointSubset subset) =>
-        subset.Addresses.Select(static address => IPAddress.TryParse(address.Ip, out var parsed) ? parsed : null).OfType<IPAddress>();
+    /// <summary>The addresses of the ready pods of a subset.</summary>
+    public static IEnumerable<IPAddress> AddressesOf(EndpointSubset subset) =>
+        (subset ?? throw new ArgumentNullException(nameof(subset)))
+            .Addresses.Select(static address => IPAddress.TryParse(address.Ip, out var parsed) ? parsed : null)
+            .OfType<IPAddress>();
 }

@@ -50,7 +50,7 @@ internal static class CertificateMaker
 
     /// <summary>The name of a tag's certificate: <c>route-UID</c>, with a checksum of the tag when there is one.</summary>
     public static string NameOf(Route route, string tag) =>
-        tag.Length == 0 ? $"route-{route.Metadata.Uid}" : $"route-{route.Metadata.Uid}-{Adler32.Text(tag)}";
+        tag.Length == 0 ? $"route-{route.Metadata.Uid}" : $"route-{route.Metadata.Uid}-{Adler32.Decimal(tag)}";
 
     private static Certificate New<T>(
         ResourceType<T> type,

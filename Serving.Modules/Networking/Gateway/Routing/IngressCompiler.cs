@@ -68,19 +68,12 @@ internal sealed class IngressCompiler(BackendRegistry backends, GatewayStatistic
             if (
                 host.Length > suffix.Length
                 && host.EndsWith(suffix, StringComparison.OrdinalIgnoreCase)
-                && CouldBeHost(host[..^suffix.Length])
+                && HostNames.HasTopLevelDomain(host[..^suffix.Length])
             )
             {
                 yield return host[..^suffix.Length];
             }
         }
-    }
-
-    /// <summary>The last label of a name must be a valid label and not a number.</summary>
-    private static bool CouldBeHost(string host)
-    {
-        var last = host[(host.LastIndexOf('.') + 1)..];
-        return last.Length <= 63 && !last.All(char.IsAsciiDigit);
     }
 
     private Route CompilePath(HttpIngressPath path, string hash, bool redirect, List<Backend> used, List<(string, string)> counted)

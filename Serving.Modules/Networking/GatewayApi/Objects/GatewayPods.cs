@@ -94,10 +94,7 @@ internal sealed class GatewayPods(ILister<KubernetesGateway> gateways, ILister<E
         [
             .. (endpoints.Get(service.Namespace, service.Name)?.Subsets ?? []).SelectMany(subset =>
                 PortOf(subset, tls ? HttpsPorts : HttpPorts) is { } port
-                    ? subset
-                        .Addresses.Select(static address => IPAddress.TryParse(address.Ip, out var parsed) ? parsed : null)
-                        .OfType<IPAddress>()
-                        .Select(address => new IPEndPoint(address, port))
+                    ? ServiceEndpoints.AddressesOf(subset).Select(address => new IPEndPoint(address, port))
                     : []
             ),
         ];

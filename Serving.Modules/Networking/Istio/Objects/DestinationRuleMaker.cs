@@ -5,7 +5,6 @@ using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Kubernetes.Informers;
 using Serving.Kubernetes.Reconcilers;
-using Serving.Networking.Layers;
 
 namespace Serving.Networking.Istio.Objects;
 

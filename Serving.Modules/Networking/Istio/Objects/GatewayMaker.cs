@@ -55,7 +55,11 @@ internal static class GatewayMaker
                         Number = HttpsPort,
                         Protocol = "HTTPS",
                     },
-                    Tls = Simple(IsIn(certificate, service) ? certificate.Metadata.Name : Names.WildcardSecretCopy(certificate)),
+                    Tls = Simple(
+                        IsIn(certificate, service)
+                            ? certificate.Metadata.Name
+                            : Names.WildcardSecretCopy(certificate.Metadata.Namespace!, certificate.Metadata.Name)
+                    ),
                 },
             ]
         );

@@ -38,7 +38,7 @@ internal static partial class Names
     public static string SecretCopy(Ingress ingress, Secret origin) => $"{ingress.Metadata.Name}-{origin.Metadata.Uid}";
 
     /// <summary>The copy of a wildcard certificate.</summary>
-    public static string WildcardSecretCopy(Secret origin) => $"{origin.Metadata.Namespace}--{origin.Metadata.Name}-wildcard";
+    public static string WildcardSecretCopy(string ns, string secret) => $"{ns}--{secret}-wildcard";
 
     /// <summary>The value of the label that names the original: a Secret's name may be longer than a label's value.</summary>
     public static string OriginLabel(string secret)

@@ -4,7 +4,6 @@ using Serving.Api.Istio;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
 using Serving.Kubernetes.Reconcilers;
-using Serving.Networking.Layers;
 
 namespace Serving.Networking.Istio.Objects;
 

@@ -16,7 +16,8 @@ internal static class SecretMaker
     public static Secret Copy(Ingress ingress, Secret origin, string ns) => New(origin, Names.SecretCopy(ingress, origin), ns);
 
     /// <summary>The copy of a wildcard certificate, which Ingresses share.</summary>
-    public static Secret CopyWildcard(Secret origin, string ns) => New(origin, Names.WildcardSecretCopy(origin), ns);
+    public static Secret CopyWildcard(Secret origin, string ns) =>
+        New(origin, Names.WildcardSecretCopy(origin.Metadata.Namespace!, origin.Metadata.Name), ns);
 
     /// <summary>The copy of the authority of activators and sidecars, without the private key beside it.</summary>
     public static Secret CopyAuthority(Secret origin, string ns) =>

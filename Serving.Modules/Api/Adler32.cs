@@ -1,13 +1,14 @@
 using System.Globalization;
 using System.Text;
 
-namespace Serving.Networking.Istio.Objects;
+namespace Serving.Api;
 
-/// <summary>The checksum in names of Gateways and Secrets, which other tools compute as well (RFC 1950).</summary>
-internal static class Adler32
+/// <summary>The checksum in abbreviated names, which other tools compute as well (RFC 1950).</summary>
+public static class Adler32
 {
     private const uint Modulus = 65521;
 
+    /// <summary>The checksum of the text in UTF-8.</summary>
     public static uint Compute(string text)
     {
         var (low, high) = (1u, 0u);
@@ -20,5 +21,6 @@ internal static class Adler32
         return (high << 16) | low;
     }
 
+    /// <summary>The checksum of the text in UTF-8, in decimal.</summary>
     public static string Decimal(string text) => Compute(text).ToString(CultureInfo.InvariantCulture);
 }

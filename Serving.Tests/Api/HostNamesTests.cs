@@ -1,8 +1,8 @@
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Networking.Layers;
+using Serving.Api.Networking;
 
-namespace Serving.Tests.Networking.Layers;
+namespace Serving.Tests.Api;
 
 public sealed class HostNamesTests
 {

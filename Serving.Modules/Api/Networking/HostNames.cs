@@ -1,4 +1,4 @@
-namespace Serving.Networking.Layers;
+namespace Serving.Api.Networking;
 
 /// <summary>The names by which clients reach a host.</summary>
 public static class HostNames
@@ -38,9 +38,10 @@ public static class HostNames
     /// <summary>The name of a Kubernetes Service.</summary>
     public static string OfService(string name, string ns, string clusterDomain) => $"{name}.{ns}.svc.{clusterDomain}";
 
-    /// <summary>Data planes refuse a domain whose last label consists of digits or is too long.</summary>
-    private static bool HasTopLevelDomain(string host)
+    /// <summary>Whether the last label can be a top-level domain: data planes refuse one that consists of digits or is too long.</summary>
+    public static bool HasTopLevelDomain(string host)
     {
+        ArgumentNullException.ThrowIfNull(host);
         var label = host.AsSpan(host.LastIndexOf('.') + 1);
         return label.Length <= MaxLabel && label.ContainsAnyExceptInRange('0', '9');
     }
