@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using FluentAssertions;
@@ -33,6 +34,55 @@ public sealed class LoggingTests
         line.GetProperty("count").GetInt32().Should().Be(3);
         line.GetProperty("error").GetString().Should().Be("boom");
         line.GetProperty("stacktrace").GetString().Should().Contain("InvalidOperationException");
+    }
+
+    [Test]
+    public void An_event_with_a_dotted_name_is_named_and_the_names_of_methods_are_not()
+    {
+        var lines = Lines(
+            new LogOptions(),
+            provider =>
+            {
+                var logger = provider.CreateLogger("Serving.Activator.X");
+                logger.LogWarning(new EventId(20, "serving.cold_start"), "slow");
+                logger.LogWarning(new EventId(21, "LogSlow"), "slow, too");
+            }
+        );
+
+        var events = lines.Select(static line =>
+            JsonDocument.Parse(line).RootElement.TryGetProperty("event", out var name) ? $"{name}" : ""
+        );
+        events.Should().Equal("serving.cold_start", "");
+    }
+
+    [Test]
+    public void A_line_within_a_sampled_span_names_its_trace_and_no_other_does()
+    {
+        string? trace = null;
+        var lines = Lines(
+            new LogOptions(),
+            provider =>
+            {
+                var logger = provider.CreateLogger("Serving.Controller.X");
+                logger.LogInformation("outside");
+                using var unsampled = new Activity("unsampled").Start();
+                logger.LogInformation("unsampled");
+                using var sampled = new Activity("sampled") { ActivityTraceFlags = ActivityTraceFlags.Recorded }.Start();
+                using (logger.BeginScope(new KeyValuePair<string, object?>[] { new("knative.dev/key", "ns/name") }))
+                    logger.LogInformation("within");
+                trace = sampled.TraceId.ToHexString();
+                sampled.Stop();
+                Activity.Current = sampled;
+                logger.LogInformation("after");
+                Activity.Current = null;
+            }
+        );
+
+        var read = lines.Select(static line => JsonDocument.Parse(line).RootElement).ToList();
+        read.Select(static line => line.TryGetProperty("knative.dev/traceid", out var id) ? id.GetString() : null)
+            .Should()
+            .Equal(null, null, trace, null);
+        read[2].GetProperty("knative.dev/key").GetString().Should().Be("ns/name");
     }
 
     [Test]

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using FluentAssertions;
 using NUnit.Framework;
+using Serving.Instruments;
 using Serving.Observability.Metrics;
 
 namespace Serving.Tests.Observability;
@@ -17,6 +18,17 @@ public sealed class PrometheusTests
     [TestCase("9lives", null, false, true, "_9lives")]
     public void Names_follow_the_compatibility_rules(string name, string? unit, bool monotonic, bool gauge, string expected) =>
         PrometheusNames.Metric(name, unit, monotonic, gauge).Should().Be(expected);
+
+    [Test]
+    public void Runtime_metrics_that_fall_are_gauges()
+    {
+        using var exporter = new PrometheusExporter("System.Runtime");
+
+        var lines = exporter.Render().Split('\n');
+
+        lines.Should().Contain("# TYPE dotnet_thread_pool_thread_count gauge").And.Contain("# TYPE dotnet_thread_pool_queue_length gauge");
+        lines.Should().Contain("# TYPE dotnet_gc_pause_time_seconds_total counter");
+    }
 
     [Test]
     public void Renders_counters_gauges_and_histograms()
@@ -61,6 +73,32 @@ public sealed class PrometheusTests
 
                 """.ReplaceLineEndings("\n")
             );
+    }
+
+    [Test]
+    public void A_counter_begins_with_0_where_it_is_declared()
+    {
+        var source = $"Test.{Guid.NewGuid():N}";
+        using var exporter = new PrometheusExporter(source);
+        using var meter = new Meter(source);
+        var reason = new MetricAttribute("reason", "`a` or `b`");
+        var counter = meter.CreateCounter<long>("refused").With(reason).StartingAtZero(reason, "a", "b").StartingAtZero(reason, "b");
+        var plain = meter.CreateCounter<long>("plain").StartingAtZero();
+        meter.CreateCounter<long>("undeclared");
+
+        var before = exporter.Render();
+        counter.Add(2, reason.Of("b"));
+        plain.Add(1);
+        counter.StartingAtZero(reason, "late");
+        var after = exporter.Render();
+
+        before.Split('\n').Should().ContainInOrder("refused_total{reason=\"a\"} 0", "refused_total{reason=\"b\"} 0");
+        before.Should().Contain("plain_total 0\n").And.NotContain("undeclared");
+        after
+            .Split('\n')
+            .Should()
+            .ContainInOrder("refused_total{reason=\"a\"} 0", "refused_total{reason=\"b\"} 2", "refused_total{reason=\"late\"} 0");
+        after.Should().Contain("plain_total 1\n");
     }
 
     [Test]

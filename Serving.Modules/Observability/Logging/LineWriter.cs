@@ -8,13 +8,16 @@ public sealed class LineWriter : IDisposable
     private readonly Channel<byte[]> _lines;
     private readonly Stream _output;
     private readonly Task _writing;
+    private readonly Action? _onDropped;
     private long _dropped;
 
     /// <param name="output">The output; it is not disposed.</param>
     /// <param name="capacity">Maximum number of queued lines; beyond it the newest are dropped and counted.</param>
-    public LineWriter(Stream output, int capacity)
+    /// <param name="onDropped">Called for each dropped line; must return quickly. Null for none.</param>
+    public LineWriter(Stream output, int capacity, Action? onDropped = null)
     {
         _output = output;
+        _onDropped = onDropped;
         _lines = Channel.CreateBounded<byte[]>(
             new BoundedChannelOptions(capacity) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait }
         );
@@ -31,6 +34,7 @@ public sealed class LineWriter : IDisposable
         if (!_lines.Writer.TryWrite(line))
         {
             Interlocked.Increment(ref _dropped);
+            _onDropped?.Invoke();
         }
     }
 

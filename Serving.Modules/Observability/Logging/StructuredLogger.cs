@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
@@ -37,17 +38,19 @@ internal sealed class StructuredLogger(string category, string component, Struct
             return;
         }
 
+        provider.Export?.CreateLogger(category).Log(logLevel, eventId, state, exception, formatter);
         var message = formatter(state, exception);
         var fields = state as IReadOnlyList<KeyValuePair<string, object?>> ?? [];
         provider.Writer.Write(
             provider.Options.Format == LogFormat.Json
-                ? Json(logLevel, message, fields, exception, repeated)
+                ? Json(logLevel, eventId, message, fields, exception, repeated)
                 : Encoding.UTF8.GetBytes(Plain(logLevel, message, exception, repeated))
         );
     }
 
     private byte[] Json(
         LogLevel level,
+        EventId eventId,
         string message,
         IReadOnlyList<KeyValuePair<string, object?>> fields,
         Exception? exception,
@@ -66,9 +69,20 @@ internal sealed class StructuredLogger(string category, string component, Struct
             json.WriteString("logger", _name);
             json.WriteString("caller", category);
             json.WriteString("message", message);
+            if (eventId.Name?.Contains('.', StringComparison.Ordinal) == true)
+            {
+                // A dotted name is part of our interface, such as serving.cold_start; others are names of methods.
+                json.WriteString("event", eventId.Name);
+            }
+
             foreach (var (key, value) in provider.Options.Fields)
             {
                 json.WriteString(key, value);
+            }
+
+            if (Activity.Current is { Recorded: true, IsStopped: false } span)
+            {
+                json.WriteString("knative.dev/traceid", span.TraceId.ToHexString());
             }
 
             WriteFields(json, fields);

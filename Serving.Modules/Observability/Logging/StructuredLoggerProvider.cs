@@ -16,6 +16,7 @@ public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternal
     private readonly LineWriter _writer;
     private IExternalScopeProvider _scopes = new LoggerExternalScopeProvider();
     private LevelTable _levels;
+    private volatile ILoggerProvider? _export;
 
     /// <param name="options">The options.</param>
     /// <param name="time">The clock of timestamps.</param>
@@ -32,6 +33,9 @@ public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternal
     /// <summary>Lines that were dropped because the stream did not keep up.</summary>
     public long DroppedLines => _writer.Dropped;
 
+    /// <summary>Whether lines are passed to another provider too.</summary>
+    public bool IsExported => _export is not null;
+
     internal LogOptions Options => _options;
 
     internal TimeProvider Time => _time;
@@ -39,6 +43,9 @@ public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternal
     internal LineWriter Writer => _writer;
 
     internal RepeatLimiter Limiter { get; }
+
+    /// <summary>Gets every line too; null for none.</summary>
+    internal ILoggerProvider? Export => _export;
 
     internal IExternalScopeProvider Scopes => _scopes;
 
@@ -53,6 +60,14 @@ public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternal
     {
         ArgumentNullException.ThrowIfNull(byComponent);
         Volatile.Write(ref _levels, new LevelTable(level, byComponent, _options.LibraryLevel));
+    }
+
+    /// <summary>Passes every line that is written to another provider too, with the same scopes; null to end that. The caller disposes
+    /// it.</summary>
+    public void ExportTo(ILoggerProvider? provider)
+    {
+        (provider as ISupportExternalScope)?.SetScopeProvider(_scopes);
+        _export = provider;
     }
 
     /// <inheritdoc/>

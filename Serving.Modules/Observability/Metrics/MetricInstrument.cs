@@ -1,27 +1,58 @@
 using System.Diagnostics.Metrics;
+using Serving.Instruments;
+using Series = System.Collections.Concurrent.ConcurrentDictionary<
+    System.Collections.Generic.KeyValuePair<string, object?>[],
+    Serving.Observability.Metrics.MetricSeries
+>;
 
 namespace Serving.Observability.Metrics;
 
-/// <summary>The series of one instrument. Recording takes a lock only for a new set of tags.</summary>
+/// <summary>
+/// The series of one instrument. Invariant: a recording with known tags takes no lock and allocates nothing; there are at most
+/// <see cref="MaxSeries"/> series and one that aggregates all others.
+/// </summary>
 internal sealed class MetricInstrument
 {
     /// <summary>Maximum number of series per instrument; further ones are aggregated into one.</summary>
-    private const int MaxSeries = 2000;
+    public const int MaxSeries = 2000;
 
-    private static readonly double[] SecondsBounds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+    private static readonly double[] SecondsBounds = [.. SecondsBuckets.Short.HistogramBucketBoundaries!];
     private static readonly double[] DefaultBounds = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000];
-    private static readonly KeyValuePair<string, object?>[] Overflow = [new("otel.metric.overflow", true)];
+    private static readonly KeyValuePair<string, object?>[] OverflowTags = [new("otel.metric.overflow", true)];
+
+    /// <summary>
+    /// What .NET publishes as a counter although it falls: Prometheus would take each fall for a restart of the process. OpenTelemetry's
+    /// conventions for .NET say that they are up-down counters.
+    /// </summary>
+    private static readonly string[] FallingRuntimeCounters = ["dotnet.thread_pool.thread.count", "dotnet.thread_pool.queue.length"];
+
+    /// <summary>How often a full instrument looks for series that have ended.</summary>
+    private static readonly TimeSpan MakeRoomEvery = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
     private readonly MetricKind _kind;
     private readonly double[]? _bounds;
-    private MetricSeries[] _series = [];
+    private readonly ISeriesLifetime? _lifetime;
+    private readonly TimeProvider _time;
+    private readonly bool _isSet;
+    private readonly Series _series = new(TagComparer.Instance);
+    private readonly Series.AlternateLookup<ReadOnlySpan<KeyValuePair<string, object?>>> _bySpan;
+    private MetricSeries? _overflow;
+    private long _created;
+    private int _count;
+    private long _madeRoom;
+    private int _round;
+    private int _roomMadeIn;
 
-    public MetricInstrument(Instrument instrument)
+    public MetricInstrument(Instrument instrument, TimeProvider time)
     {
         Instrument = instrument;
+        _time = time;
+        _lifetime = instrument.Meter.Scope as ISeriesLifetime;
         _kind = KindOf(instrument);
+        _isSet = instrument.IsObservable || _kind == MetricKind.Gauge;
         _bounds = _kind == MetricKind.Histogram ? Advice(instrument) ?? (instrument.Unit == "s" ? SecondsBounds : DefaultBounds) : null;
+        _bySpan = _series.GetAlternateLookup<ReadOnlySpan<KeyValuePair<string, object?>>>();
         Name = PrometheusNames.Metric(instrument.Name, instrument.Unit, _kind == MetricKind.Counter, _kind == MetricKind.Gauge);
     }
 
@@ -31,75 +62,148 @@ internal sealed class MetricInstrument
 
     public MetricKind Kind => _kind;
 
-    public IReadOnlyList<MetricSeries> Series => Volatile.Read(ref _series);
-
     public void Measure(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
-        var target = Find(Volatile.Read(ref _series), tags) ?? Add(tags);
-        if (_kind == MetricKind.Histogram)
+        var target = _bySpan.TryGetValue(tags, out var known) ? known : Add(tags);
+        if (_isSet)
         {
-            target.Record(value);
-        }
-        else if (Instrument.IsObservable || _kind == MetricKind.Gauge)
-        {
+            target.Round = _round;
             target.Set(value);
+        }
+        else if (_kind == MetricKind.Histogram)
+        {
+            target.Record(value, Exemplar.Of(value, _time));
         }
         else
         {
-            target.Add(value);
+            target.Add(value, _kind == MetricKind.Counter ? Exemplar.Of(value, _time) : null);
         }
     }
 
-    /// <summary>Clears the series of an observable instrument before it is observed again, so that series it no longer reports
-    /// disappear.</summary>
-    public void Restart()
-    {
-        if (Instrument.IsObservable)
-        {
-            lock (_gate)
-            {
-                Volatile.Write(ref _series, []);
-            }
-        }
-    }
+    /// <summary>Marks the start of a collection, before observable instruments are observed.</summary>
+    public void BeginCollection() => _round++;
 
-    private static MetricSeries? Find(MetricSeries[] all, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    /// <summary>
+    /// The series to export, in the order of their creation. Removes those that an observable instrument no longer reports, and those that
+    /// have ended and were exported since their last change.
+    /// </summary>
+    public List<MetricSeries> Collect()
     {
-        foreach (var candidate in all)
+        foreach (var tags in InitialSeries.Of(Instrument))
         {
-            if (candidate.Has(tags))
+            if (!_series.ContainsKey(tags))
             {
-                return candidate;
+                Add(tags);
             }
         }
 
-        return null;
+        var result = new List<MetricSeries>(Volatile.Read(ref _count) + 1);
+        foreach (var (tags, series) in _series)
+        {
+            var changed = series.TakeChanged();
+            if (Instrument.IsObservable ? series.Round == _round : changed || _lifetime is null || _lifetime.IsCurrent(tags))
+            {
+                result.Add(series);
+            }
+            else
+            {
+                Remove(tags);
+            }
+        }
+
+        if (Volatile.Read(ref _overflow) is { } overflow && (!Instrument.IsObservable || overflow.Round == _round))
+        {
+            result.Add(overflow);
+        }
+
+        result.Sort(static (one, other) => one.Order.CompareTo(other.Order));
+        return result;
     }
 
     private MetricSeries Add(ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
+        // Without the lock while it is full: then every recording with unknown tags comes here.
+        if (IsFull && !MayMakeRoom)
+        {
+            return Overflow;
+        }
+
         lock (_gate)
         {
-            var all = _series;
-            if (Find(all, tags) is { } there)
+            if (_bySpan.TryGetValue(tags, out var there))
             {
                 return there;
             }
 
-            var key = all.Length < MaxSeries ? tags.ToArray() : Overflow;
-            if (Find(all, key) is { } overflow)
+            if (IsFull)
             {
-                return overflow;
+                MakeRoom();
+                if (IsFull)
+                {
+                    return Overflow;
+                }
             }
 
-            var added = new MetricSeries(key, _bounds);
-            Volatile.Write(ref _series, [.. all, added]);
+            var key = tags.ToArray();
+            var added = Create(key);
+            _series[key] = added;
+            _count++;
             return added;
+        }
+    }
+
+    private bool IsFull => Volatile.Read(ref _count) >= MaxSeries;
+
+    /// <summary>Whether series may have ended: once a collection for an observable instrument, and once a second for others.</summary>
+    private bool MayMakeRoom =>
+        Instrument.IsObservable
+            ? _roomMadeIn != _round
+            : _lifetime is not null && _time.GetElapsedTime(Volatile.Read(ref _madeRoom)) >= MakeRoomEvery;
+
+    private MetricSeries Overflow =>
+        Volatile.Read(ref _overflow) is { } overflow
+            ? overflow
+            : Interlocked.CompareExchange(ref _overflow, Create(OverflowTags), null) ?? _overflow!;
+
+    private MetricSeries Create(KeyValuePair<string, object?>[] tags) =>
+        new(tags, PrometheusText.Labels(Instrument, tags), _bounds, Interlocked.Increment(ref _created));
+
+    private void MakeRoom()
+    {
+        if (!MayMakeRoom)
+        {
+            return;
+        }
+
+        _roomMadeIn = _round;
+        Volatile.Write(ref _madeRoom, _time.GetTimestamp());
+        foreach (var (tags, series) in _series)
+        {
+            if (Instrument.IsObservable ? series.Round != _round : !_lifetime!.IsCurrent(tags))
+            {
+                Remove(tags);
+            }
+        }
+    }
+
+    private void Remove(KeyValuePair<string, object?>[] tags)
+    {
+        lock (_gate)
+        {
+            if (_series.TryRemove(tags, out _))
+            {
+                _count--;
+            }
         }
     }
 
     private static MetricKind KindOf(Instrument instrument)
     {
+        if (instrument.Meter.Name == "System.Runtime" && FallingRuntimeCounters.Contains(instrument.Name))
+        {
+            return MetricKind.UpDownCounter;
+        }
+
         // Compare names, because instruments are generic in their number type.
         var type = instrument.GetType().Name;
         return type switch

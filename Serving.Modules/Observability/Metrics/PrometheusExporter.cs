@@ -1,12 +1,14 @@
 using System.Diagnostics.Metrics;
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
 
 namespace Serving.Observability.Metrics;
 
 /// <summary>
-/// Collects the metrics of this process and exposes them in Prometheus' text format. It listens to <see cref="System.Diagnostics.Metrics"/>
-/// directly, so no OpenTelemetry provider is needed.
+/// Collects the metrics of this process and serves them to Prometheus, in the format that the scraper prefers. It listens to
+/// <see cref="System.Diagnostics.Metrics"/> directly, so no OpenTelemetry provider is needed. Series of a meter with an
+/// <see cref="ISeriesLifetime"/> end with what they belong to.
 /// </summary>
 public sealed class PrometheusExporter : IDisposable
 {
@@ -15,12 +17,21 @@ public sealed class PrometheusExporter : IDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<Instrument, MetricInstrument> _instruments = [];
     private readonly Func<Meter, bool> _wanted;
+    private readonly TimeProvider _time;
 
     /// <param name="meters">Prefixes of the names of meters to collect; all when empty. The runtime's meter is
     /// <c>System.Runtime</c>.</param>
     public PrometheusExporter(params IReadOnlyList<string> meters)
+        : this(TimeProvider.System, meters) { }
+
+    /// <param name="time">The clock of exemplars.</param>
+    /// <param name="meters">Prefixes of the names of meters to collect; all when empty. The runtime's meter is
+    /// <c>System.Runtime</c>.</param>
+    public PrometheusExporter(TimeProvider time, params IReadOnlyList<string> meters)
     {
+        ArgumentNullException.ThrowIfNull(time);
         ArgumentNullException.ThrowIfNull(meters);
+        _time = time;
         _wanted = meters.Count == 0 ? static _ => true : meter => meters.Any(name => meter.Name.StartsWith(name, StringComparison.Ordinal));
         _listener.InstrumentPublished = OnPublished;
         _listener.MeasurementsCompleted = (instrument, _) => OnCompleted(instrument);
@@ -36,14 +47,14 @@ public sealed class PrometheusExporter : IDisposable
         _listener.Start();
     }
 
-    /// <summary>The media type of <see cref="Render"/>.</summary>
-    public static string ContentType => "text/plain; version=0.0.4; charset=utf-8";
+    /// <summary>Attributes of the process, served as <c>target_info</c>; empty for none.</summary>
+    public IReadOnlyDictionary<string, string> Target { get; init; } = new Dictionary<string, string>();
 
     /// <inheritdoc/>
     public void Dispose() => _listener.Dispose();
 
-    /// <summary>All current metrics in Prometheus' text format.</summary>
-    public string Render()
+    /// <summary>All current metrics in a text format.</summary>
+    public string Render(TextFormat format = TextFormat.Prometheus)
     {
         lock (_collecting)
         {
@@ -53,19 +64,27 @@ public sealed class PrometheusExporter : IDisposable
                 all = [.. _instruments.Values];
             }
 
-            all.ForEach(static instrument => instrument.Restart());
+            all.ForEach(static instrument => instrument.BeginCollection());
             _listener.RecordObservableInstruments();
-            var text = new StringBuilder(4096);
+            var result = new StringBuilder(4096);
+            var text = new PrometheusText(result, format);
             foreach (
-                var family in all.Where(static instrument => instrument.Series.Count > 0)
-                    .GroupBy(static instrument => instrument.Name)
+                var family in all.Select(static instrument => (Instrument: instrument, Series: instrument.Collect()))
+                    .Where(static member => member.Series.Count > 0)
+                    .GroupBy(static member => member.Instrument.Name)
                     .OrderBy(static family => family.Key, StringComparer.Ordinal)
             )
             {
-                PrometheusText.WriteFamily(text, family.Key, [.. family]);
+                text.WriteFamily(family.Key, [.. family]);
             }
 
-            return text.ToString();
+            if (Target.Count > 0)
+            {
+                text.WriteTarget(Target);
+            }
+
+            text.End();
+            return result.ToString();
         }
     }
 
@@ -73,9 +92,11 @@ public sealed class PrometheusExporter : IDisposable
     public Task HandleAsync(HttpContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        var body = Encoding.UTF8.GetBytes(Render());
-        context.Response.ContentType = ContentType;
+        var format = TextFormats.Of(context.Request.Headers.Accept);
+        var body = Encoding.UTF8.GetBytes(Render(format));
+        context.Response.ContentType = format.ContentType();
         context.Response.ContentLength = body.Length;
+        context.Response.Headers.Vary = HeaderNames.Accept;
         return HttpMethods.IsHead(context.Request.Method)
             ? Task.CompletedTask
             : context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
@@ -85,7 +106,7 @@ public sealed class PrometheusExporter : IDisposable
     {
         if (_wanted(instrument.Meter))
         {
-            var added = new MetricInstrument(instrument);
+            var added = new MetricInstrument(instrument, _time);
             lock (_gate)
             {
                 _instruments[instrument] = added;

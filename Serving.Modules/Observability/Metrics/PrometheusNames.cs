@@ -57,7 +57,8 @@ internal static class PrometheusNames
         return result.ToString();
     }
 
-    private static string UnitOf(string? unit, bool gauge)
+    /// <summary>The unit as a suffix of names, such as <c>seconds</c>; empty for none.</summary>
+    public static string UnitOf(string? unit, bool gauge)
     {
         if (string.IsNullOrEmpty(unit))
         {

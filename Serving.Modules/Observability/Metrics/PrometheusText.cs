@@ -1,76 +1,74 @@
+using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Text;
 
 namespace Serving.Observability.Metrics;
 
-/// <summary>Writes metrics in Prometheus' text format, version 0.0.4.</summary>
-internal static class PrometheusText
+/// <summary>
+/// Writes metrics in Prometheus' text format or in OpenMetrics. Names, labels and values are the same in both. OpenMetrics adds units and
+/// exemplars, names a counter's family without <c>_total</c>, and writes bounds of buckets as canonical numbers (<c>1.0</c>).
+/// </summary>
+internal sealed class PrometheusText(StringBuilder text, TextFormat format)
 {
-    public static void WriteFamily(StringBuilder text, string name, IReadOnlyList<MetricInstrument> instruments)
-    {
-        var first = instruments[0];
-        if (!string.IsNullOrEmpty(first.Instrument.Description))
-        {
-            var help = first
-                .Instrument.Description.Replace("\\", "\\\\", StringComparison.Ordinal)
-                .Replace("\n", "\\n", StringComparison.Ordinal);
-            text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n");
-        }
+    private const string CounterSuffix = "_total";
+    private const string Info = "target";
 
-        text.Append(CultureInfo.InvariantCulture, $"# TYPE {name} {TypeOf(first.Kind)}\n");
-        foreach (var instrument in instruments.Where(instrument => instrument.Kind == first.Kind))
+    private bool IsOpenMetrics => format == TextFormat.OpenMetrics;
+
+    /// <summary>The tags of a series, with those of its instrument and meter, as labels; values whose names become equal after translation
+    /// are joined.</summary>
+    public static string Labels(Instrument instrument, IEnumerable<KeyValuePair<string, object?>> tags) =>
+        Labels((instrument.Meter.Tags ?? []).Concat(instrument.Tags ?? []).Concat(tags));
+
+    /// <summary>Writes all series of one name.</summary>
+    public void WriteFamily(string name, IReadOnlyList<(MetricInstrument Instrument, List<MetricSeries> Series)> members)
+    {
+        var first = members[0].Instrument;
+        var family = IsOpenMetrics && first.Kind == MetricKind.Counter ? name[..^CounterSuffix.Length] : name;
+        WriteMetadata(family, TypeOf(first.Kind), first.Instrument.Description, UnitOf(family, first));
+        foreach (var (instrument, all) in members)
         {
-            var meterTags = instrument.Instrument.Meter.Tags ?? [];
-            foreach (var series in instrument.Series)
+            if (instrument.Kind != first.Kind)
             {
-                var labels = Labels(meterTags.Concat(instrument.Instrument.Tags ?? []).Concat(series.Tags));
+                continue;
+            }
+
+            foreach (var series in all)
+            {
                 if (first.Kind == MetricKind.Histogram)
                 {
-                    WriteHistogram(text, name, series, labels);
+                    WriteHistogram(name, series);
                 }
                 else
                 {
-                    WriteSample(text, name, labels, Number(series.Value));
+                    WriteSample(name, series.Labels, null, Number(series.Value), series.ExemplarOf(0));
                 }
             }
         }
     }
 
-    private static void WriteHistogram(StringBuilder text, string name, MetricSeries series, string labels)
+    /// <summary>Writes the attributes of the process as <c>target_info</c>.</summary>
+    public void WriteTarget(IEnumerable<KeyValuePair<string, string>> attributes)
     {
-        var bounds = series.Bounds!;
-        var separator = labels.Length == 0 ? "" : ",";
-        var cumulative = 0L;
-        for (var i = 0; i < bounds.Length; i++)
-        {
-            cumulative += series.Bucket(i);
-            WriteSample(
-                text,
-                name + "_bucket",
-                $"{labels}{separator}le=\"{Number(bounds[i])}\"",
-                cumulative.ToString(CultureInfo.InvariantCulture)
-            );
-        }
-
-        cumulative += series.Bucket(bounds.Length);
-        var total = cumulative.ToString(CultureInfo.InvariantCulture);
-        WriteSample(text, name + "_bucket", $"{labels}{separator}le=\"+Inf\"", total);
-        WriteSample(text, name + "_sum", labels, Number(series.Value));
-        WriteSample(text, name + "_count", labels, total);
+        WriteMetadata(IsOpenMetrics ? Info : Info + "_info", IsOpenMetrics ? "info" : "gauge", "Target metadata", "");
+        WriteSample(
+            Info + "_info",
+            Labels(attributes.Select(static attribute => KeyValuePair.Create(attribute.Key, (object?)attribute.Value))),
+            null,
+            "1",
+            null
+        );
     }
 
-    private static void WriteSample(StringBuilder text, string name, string labels, string value)
+    /// <summary>Writes the end.</summary>
+    public void End()
     {
-        text.Append(name);
-        if (labels.Length > 0)
+        if (IsOpenMetrics)
         {
-            text.Append('{').Append(labels).Append('}');
+            text.Append("# EOF\n");
         }
-
-        text.Append(' ').Append(value).Append('\n');
     }
 
-    /// <summary>The labels; values whose names become equal after translation are joined.</summary>
     private static string Labels(IEnumerable<KeyValuePair<string, object?>> tags) =>
         string.Join(
             ',',
@@ -80,6 +78,88 @@ internal static class PrometheusText
                     $"{group.Key}=\"{PrometheusNames.LabelValue(string.Join(';', group.Select(static tag => Text(tag.Value))))}\""
                 )
         );
+
+    private void WriteMetadata(string family, string type, string? description, string unit)
+    {
+        if (!string.IsNullOrEmpty(description))
+        {
+            text.Append("# HELP ").Append(family).Append(' ').Append(Escaped(description)).Append('\n');
+        }
+
+        text.Append("# TYPE ").Append(family).Append(' ').Append(type).Append('\n');
+        if (IsOpenMetrics && unit.Length > 0)
+        {
+            text.Append("# UNIT ").Append(family).Append(' ').Append(unit).Append('\n');
+        }
+    }
+
+    private void WriteHistogram(string name, MetricSeries series)
+    {
+        var bounds = series.Bounds!;
+        var bucket = name + "_bucket";
+        var cumulative = 0L;
+        for (var i = 0; i <= bounds.Length; i++)
+        {
+            cumulative += series.Bucket(i);
+            WriteSample(
+                bucket,
+                series.Labels,
+                i < bounds.Length ? Bound(bounds[i]) : "+Inf",
+                cumulative.ToString(CultureInfo.InvariantCulture),
+                series.ExemplarOf(i)
+            );
+        }
+
+        WriteSample(name + "_sum", series.Labels, null, Number(series.Value), null);
+        WriteSample(name + "_count", series.Labels, null, cumulative.ToString(CultureInfo.InvariantCulture), null);
+    }
+
+    private void WriteSample(string name, string labels, string? bound, string value, Exemplar? exemplar)
+    {
+        text.Append(name);
+        if (labels.Length > 0 || bound is not null)
+        {
+            text.Append('{').Append(labels);
+            if (bound is not null)
+            {
+                text.Append(labels.Length > 0 ? ",le=\"" : "le=\"").Append(bound).Append('"');
+            }
+
+            text.Append('}');
+        }
+
+        text.Append(' ').Append(value);
+        if (IsOpenMetrics && exemplar is not null)
+        {
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $" # {{trace_id=\"{exemplar.TraceId}\",span_id=\"{exemplar.SpanId}\"}} {Number(exemplar.Value)} {exemplar.Time.ToUnixTimeMilliseconds() / 1000.0:F3}"
+            );
+        }
+
+        text.Append('\n');
+    }
+
+    private string Bound(double value)
+    {
+        var number = Number(value);
+        return IsOpenMetrics && !number.Contains('.', StringComparison.Ordinal) && !number.Contains('E', StringComparison.Ordinal)
+            ? number + ".0"
+            : number;
+    }
+
+    private string Escaped(string description)
+    {
+        var escaped = description.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+        return IsOpenMetrics ? escaped.Replace("\"", "\\\"", StringComparison.Ordinal) : escaped;
+    }
+
+    /// <summary>The unit that OpenMetrics names; it must be the end of the family's name.</summary>
+    private static string UnitOf(string family, MetricInstrument instrument)
+    {
+        var unit = PrometheusNames.UnitOf(instrument.Instrument.Unit, instrument.Kind == MetricKind.Gauge);
+        return family.EndsWith("_" + unit, StringComparison.Ordinal) ? unit : "";
+    }
 
     private static string Text(object? value) =>
         value switch

@@ -6,10 +6,11 @@ using Serving.Templates;
 
 namespace Serving.Observability.Requests;
 
-/// <summary>Writes one line per request with the template of config-observability, which may change at any time. Requests do not wait for
-/// the output.</summary>
+/// <summary>Writes one line per request with a template of config-observability, which may change at any time. Requests do not wait for
+/// the output: when it is too slow, lines are dropped and counted.</summary>
 /// <param name="output">The output; it is not disposed.</param>
-public sealed class RequestLog(Stream output) : IDisposable
+/// <param name="name">The name of the log in the metric of dropped lines.</param>
+public sealed class RequestLog(Stream output, string name = "requests") : IDisposable
 {
     private const int MaxQueuedLines = 4096;
 
@@ -37,8 +38,9 @@ public sealed class RequestLog(Stream output) : IDisposable
             try
             {
                 // Each entry is a line, whether or not the template ends with one.
+                DroppedLines.Open(name);
                 var parsed = Template.Parse("requestLog", template.EndsWith('\n') ? template : template + "\n");
-                _writing = new Writing(parsed, _lines ??= new LineWriter(output, MaxQueuedLines));
+                _writing = new Writing(parsed, _lines ??= new LineWriter(output, MaxQueuedLines, CountDropped));
             }
             catch (TemplateException wrong)
             {
@@ -63,14 +65,25 @@ public sealed class RequestLog(Stream output) : IDisposable
     /// <param name="size">Bytes of the response body.</param>
     /// <param name="latency">The duration.</param>
     /// <param name="revision">The revision that responded.</param>
-    public void Write(HttpContext context, int status, long size, TimeSpan latency, RequestLogRevision revision)
+    /// <param name="routing">How a gateway routed the request; null elsewhere.</param>
+    public void Write(
+        HttpContext context,
+        int status,
+        long size,
+        TimeSpan latency,
+        RequestLogRevision revision,
+        RequestLogRouting? routing = null
+    )
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(revision);
         if (_writing is not { } now)
             return;
-        now.Lines.Write(Encoding.UTF8.GetBytes(Line(now.Template, new RequestLogEntry(context, status, size, latency, revision.Fields))));
+        var entry = new RequestLogEntry(context, status, size, latency, revision.Fields, routing);
+        now.Lines.Write(Encoding.UTF8.GetBytes(Line(now.Template, entry)));
     }
+
+    private void CountDropped() => DroppedLines.Count(name);
 
     private static string Line(Template template, RequestLogEntry entry)
     {

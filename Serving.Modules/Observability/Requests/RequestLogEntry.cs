@@ -10,9 +10,15 @@ using Serving.Templates;
 namespace Serving.Observability.Requests;
 
 /// <summary>The data of a request for the request log's template: <c>.Request</c>, <c>.Response</c>, <c>.Revision</c> and
-/// <c>.TraceID</c>.</summary>
-internal sealed class RequestLogEntry(HttpContext context, int status, long size, TimeSpan latency, ITemplateObject revision)
-    : ITemplateObject
+/// <c>.TraceID</c>; at a gateway also <c>.Route</c> and <c>.Backend</c>.</summary>
+internal sealed class RequestLogEntry(
+    HttpContext context,
+    int status,
+    long size,
+    TimeSpan latency,
+    ITemplateObject revision,
+    RequestLogRouting? routing = null
+) : ITemplateObject
 {
     public string TypeName => "*http.RequestLogTemplateInput";
 
@@ -40,6 +46,8 @@ internal sealed class RequestLogEntry(HttpContext context, int status, long size
                 ("Latency", latency.TotalSeconds)
             ),
             "Revision" => revision,
+            "Route" => routing?.Route,
+            "Backend" => routing?.Backend,
             "TraceID" => TraceId(context.Request),
             _ => null,
         };

@@ -1,5 +1,7 @@
+using Microsoft.Extensions.Logging;
 using OpenTelemetry;
 using OpenTelemetry.Exporter;
+using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
@@ -66,14 +68,43 @@ public sealed class TelemetryExport : IDisposable
     public static TracerProviderBuilder Configure(TracerProviderBuilder traces, TelemetryOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var endpoint = EndpointOf(options.TracingEndpoint);
-        return traces
+        traces
             .SetResourceBuilder(Resource(options))
             .AddSource([.. options.ActivitySources])
-            .SetSampler(new ParentBasedSampler(new TraceIdRatioBasedSampler(Math.Clamp(options.TracingSamplingRate, 0, 1))))
+            .SetSampler(SamplerOf(options.TracingSamplingRate));
+        if (options.TracingProtocol == TelemetryOptions.StandardOutput)
+            return traces.AddProcessor(new BatchActivityExportProcessor(new SpanLines(Console.OpenStandardOutput())));
+        var endpoint = EndpointOf(options.TracingEndpoint);
+        return traces.AddOtlpExporter(exporter =>
+        {
+            exporter.Protocol = ProtocolOf(options.TracingProtocol);
+            exporter.Endpoint = endpoint;
+        });
+    }
+
+    /// <summary>Starts the log exporter. Every level is exported: the caller decides which lines it logs. Dispose flushes what is
+    /// pending.</summary>
+    /// <exception cref="ArgumentException">The endpoint is not an absolute URI.</exception>
+    public static ILoggerFactory StartLogs(TelemetryOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        EndpointOf(options.LogsEndpoint);
+        return LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddOpenTelemetry(logs => Configure(logs, options)));
+    }
+
+    /// <summary>Adds the log exporter. Records have their scopes and, within a span, its ids.</summary>
+    /// <exception cref="ArgumentException">The endpoint is not an absolute URI.</exception>
+    public static void Configure(OpenTelemetryLoggerOptions logs, TelemetryOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(logs);
+        ArgumentNullException.ThrowIfNull(options);
+        var endpoint = EndpointOf(options.LogsEndpoint);
+        logs.IncludeScopes = true;
+        logs.IncludeFormattedMessage = true;
+        logs.SetResourceBuilder(Resource(options))
             .AddOtlpExporter(exporter =>
             {
-                exporter.Protocol = ProtocolOf(options.TracingProtocol);
+                exporter.Protocol = ProtocolOf(options.LogsProtocol);
                 exporter.Endpoint = endpoint;
             });
     }
@@ -84,6 +115,15 @@ public sealed class TelemetryExport : IDisposable
         _metrics?.Dispose();
         _traces?.Dispose();
     }
+
+    // As in Knative's components: between the extremes the decision of a caller counts.
+    private static Sampler SamplerOf(double rate) =>
+        rate switch
+        {
+            <= 0 => new AlwaysOffSampler(),
+            >= 1 => new AlwaysOnSampler(),
+            _ => new ParentBasedSampler(new TraceIdRatioBasedSampler(rate)),
+        };
 
     private static OtlpExportProtocol ProtocolOf(string protocol) =>
         protocol == TelemetryOptions.Grpc ? OtlpExportProtocol.Grpc : OtlpExportProtocol.HttpProtobuf;

@@ -13,6 +13,9 @@ public sealed record TelemetryOptions(string ServiceName)
     /// <summary>OTLP over HTTP with protobuf.</summary>
     public const string HttpProtobuf = "http/protobuf";
 
+    /// <summary>Lines of JSON on standard output; of traces only.</summary>
+    public const string StandardOutput = "stdout";
+
     /// <summary>The name of this instance, such as the pod's name.</summary>
     public string ServiceInstance { get; init; } = "";
 
@@ -38,21 +41,32 @@ public sealed record TelemetryOptions(string ServiceName)
     /// <summary>The exported meters.</summary>
     public IReadOnlyList<string> Meters { get; init; } = ["Serving.*", "System.Runtime"];
 
-    /// <summary>The protocol of the trace exporter: <see cref="None"/>, <see cref="Grpc"/> or <see cref="HttpProtobuf"/>.</summary>
+    /// <summary>The protocol of the trace exporter: <see cref="None"/>, <see cref="Grpc"/>, <see cref="HttpProtobuf"/> or
+    /// <see cref="StandardOutput"/>.</summary>
     public string TracingProtocol { get; init; } = None;
 
-    /// <summary>The endpoint of the trace exporter.</summary>
+    /// <summary>The endpoint of the trace exporter; empty for <see cref="StandardOutput"/>.</summary>
     public string TracingEndpoint { get; init; } = "";
 
-    /// <summary>The fraction of root traces that is sampled, 0 to 1.</summary>
+    /// <summary>The fraction of root traces that is sampled, 0 to 1; 0 samples nothing and 1 everything, whatever a caller
+    /// decided.</summary>
     public double TracingSamplingRate { get; init; }
 
     /// <summary>The exported activity sources.</summary>
     public IReadOnlyList<string> ActivitySources { get; init; } = ["Serving.*"];
 
+    /// <summary>The protocol of the log exporter: <see cref="None"/>, <see cref="Grpc"/> or <see cref="HttpProtobuf"/>.</summary>
+    public string LogsProtocol { get; init; } = None;
+
+    /// <summary>The endpoint of the log exporter.</summary>
+    public string LogsEndpoint { get; init; } = "";
+
     /// <summary>Whether metrics are exported.</summary>
     public bool SendsMetrics => MetricsProtocol is Grpc or HttpProtobuf;
 
     /// <summary>Whether traces are exported.</summary>
-    public bool SendsTraces => TracingProtocol is Grpc or HttpProtobuf;
+    public bool SendsTraces => TracingProtocol is Grpc or HttpProtobuf or StandardOutput && TracingSamplingRate > 0;
+
+    /// <summary>Whether logs are exported.</summary>
+    public bool SendsLogs => LogsProtocol is Grpc or HttpProtobuf;
 }

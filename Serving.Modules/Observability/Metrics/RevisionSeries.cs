@@ -1,0 +1,28 @@
+using Serving.Instruments;
+
+namespace Serving.Observability.Metrics;
+
+/// <summary>The lifetime of series per Revision: those with the tags <see cref="RevisionNames.Namespace"/> and <see cref="RevisionNames.Revision"/>.</summary>
+/// <param name="exists">Whether a Revision exists, by namespace and name.</param>
+public sealed class RevisionSeries(Func<string, string, bool> exists) : ISeriesLifetime
+{
+    /// <inheritdoc/>
+    public bool IsCurrent(ReadOnlySpan<KeyValuePair<string, object?>> tags) =>
+        Find(tags, RevisionNames.Namespace.Name) is not { } ns
+        || Find(tags, RevisionNames.Revision.Name) is not { } revision
+        || exists(ns, revision);
+
+    /// <summary>The text of a tag; null when there is none.</summary>
+    public static string? Find(ReadOnlySpan<KeyValuePair<string, object?>> tags, string key)
+    {
+        foreach (var tag in tags)
+        {
+            if (tag.Key == key)
+            {
+                return tag.Value as string;
+            }
+        }
+
+        return null;
+    }
+}
