@@ -42,6 +42,14 @@ public static class DataplaneHeaders
     /// <summary>Marks a retried request; it is not retried again.</summary>
     public const string Resent = "K-Resent";
 
+    /// <summary>Response header of a queue-proxy's stat: the requests in flight at this moment. The stat itself has the average of the last
+    /// second.</summary>
+    public const string InFlight = "K-In-Flight";
+
+    /// <summary>Response header of a queue-proxy's stat: <c>true</c> when the pod has taken the number of requests that it
+    /// serves.</summary>
+    public const string Spent = "K-Spent";
+
     /// <summary>The activator's name in <see cref="Probe"/> and <see cref="Proxy"/>.</summary>
     public const string ActivatorName = "activator";
 

@@ -4,8 +4,11 @@ using System.Net.Sockets;
 using FluentAssertions;
 using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
+using Serving.Dataplane.Tracing;
+using Serving.Observability.Metrics;
 using Serving.QueueProxy;
 using Serving.Tests.Networking.Gateway;
+using Serving.Tests.Support;
 
 namespace Serving.Tests.Dataplane;
 
@@ -45,9 +48,12 @@ public sealed class AllocationTests
         Allocated(sidecar.Endpoint, "h", most: 240).Should().BeLessThan(240);
     }
 
-    [Test]
-    public async Task Of_the_gateway()
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task Of_the_gateway(bool measured)
     {
+        // Metrics are collected only while something scrapes them, and cost no allocation either.
+        using var exporter = measured ? new PrometheusExporter("Serving") : null;
         using var program = new LeanProgram();
         await using var gateway = await RunningGateway.StartAsync();
         gateway.Cluster.PutService("lean");
@@ -57,6 +63,35 @@ public sealed class AllocationTests
 
         // 260 when the response is there before the gateway waits for it, 430 when each of its methods has to wait.
         Allocated(gateway.External, "lean.test", most: 512).Should().BeLessThan(512);
+        if (exporter is not null)
+            exporter
+                .Render()
+                .Should()
+                .MatchRegex("kn_gateway_request_duration_seconds_count{[^}]*kn_revision_name=\"lean\"[^}]*} [0-9]{4,}");
+    }
+
+    [Test]
+    public async Task Of_the_gateway_for_a_request_that_is_not_sampled()
+    {
+        using var exporter = new RecordedSpans("Serving.Networking.Gateway");
+        using var program = new LeanProgram();
+        await using var gateway = await RunningGateway.StartAsync(
+            options: RunningGateway.Options with
+            {
+                Tracing = new TraceSampling(1e-9),
+            }
+        );
+        gateway.Cluster.PutService("lean");
+        gateway.Cluster.PutEndpoints("lean", program.EndPoint);
+        gateway.Cluster.PutIngress("lean", Networking.Gateway.Cluster.Rule("lean.test", Networking.Gateway.Cluster.To("lean")));
+        await gateway.RoutedAsync("lean");
+
+        // As much as without tracing, and the header that tells it to later hops; nothing when the caller has already told.
+        Allocated(gateway.External, "lean.test", most: 512 + 144).Should().BeLessThan(512 + 144);
+        Allocated(gateway.External, "lean.test\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00", most: 512 + 144)
+            .Should()
+            .BeLessThan(512 + 144);
+        exporter.All.Should().BeEmpty();
     }
 
     /// <summary>Bytes per request once the code is compiled for the last time, which takes a while in a young process.</summary>

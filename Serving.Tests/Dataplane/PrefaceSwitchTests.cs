@@ -18,7 +18,7 @@ public sealed class PrefaceSwitchTests
         var client = new Pipe();
         var served = "";
         var timers = -1;
-        var preface = new PrefaceSwitch(_ => Serve("http1"), () => _ => Serve("http2"), TimeSpan.FromSeconds(30), time);
+        var preface = new PrefaceSwitch(_ => Serve("http1"), () => _ => Serve("http2"), () => TimeSpan.FromSeconds(30), time);
         await client.Writer.WriteAsync(Encoding.ASCII.GetBytes(first));
 
         await preface.OnConnectionAsync(new DefaultConnectionContext { Transport = new Duplex(client.Reader, new Pipe().Writer) });
@@ -42,7 +42,7 @@ public sealed class PrefaceSwitchTests
         var preface = new PrefaceSwitch(
             _ => throw new InvalidOperationException("served"),
             () => _ => throw new InvalidOperationException("served"),
-            TimeSpan.FromSeconds(30),
+            () => TimeSpan.FromSeconds(30),
             time
         );
         if (first.Length > 0)

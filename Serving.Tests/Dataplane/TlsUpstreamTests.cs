@@ -77,7 +77,7 @@ public sealed class TlsUpstreamTests
 
         using var response = await _client.GetAsync(new Uri($"http://{proxy.Address}/"));
 
-        _result.Should().Be(result);
+        await Eventually.HoldsAsync(() => _result.Should().Be(result));
         response.StatusCode.Should().Be(result == UpstreamResult.Done ? HttpStatusCode.OK : HttpStatusCode.BadGateway);
     }
 
@@ -94,7 +94,7 @@ public sealed class TlsUpstreamTests
 
         using var response = await _client.GetAsync(new Uri($"http://{proxy.Address}/"));
 
-        _result.Should().Be(UpstreamResult.NotConnected);
+        await Eventually.HoldsAsync(() => _result.Should().Be(UpstreamResult.NotConnected));
     }
 
     [Test]

@@ -234,7 +234,7 @@ public sealed class UpstreamTests(string implementation)
         using var response = await _client.SendAsync(Request(HttpMethod.Post, proxy, "/"));
 
         response.StatusCode.Should().Be(HttpStatusCode.BadGateway);
-        result.Should().Be(UpstreamResult.Failed);
+        await Eventually.HoldsAsync(() => result.Should().Be(UpstreamResult.Failed));
     }
 
     [Test]

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using Serving.Concurrency.Sockets;
 
 namespace Serving.Dataplane.Probes;
 
@@ -15,7 +16,8 @@ public static class GrpcProbe
     public static async Task<bool> CheckAsync(string host, int port, string service, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(service);
-        using var handler = new SocketsHttpHandler { UseProxy = false };
+        using var handler = PoolConnections.CreateHandler();
+        handler.UseProxy = false;
         using var client = new HttpMessageInvoker(handler);
         using var request = new HttpRequestMessage(HttpMethod.Post, $"http://{host}:{port}/grpc.health.v1.Health/Check")
         {

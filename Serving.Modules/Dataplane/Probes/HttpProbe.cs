@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
+using Serving.Concurrency.Sockets;
 
 namespace Serving.Dataplane.Probes;
 
@@ -36,11 +37,12 @@ public static class HttpProbe
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(headers);
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        if (IPAddress.TryParse(host, out var address))
-            await socket.ConnectAsync(address, port, cancellation);
-        else
-            await socket.ConnectAsync(host, port, cancellation);
-        await using var raw = new NetworkStream(socket);
+        await PoolThread.AfterAsync(
+            IPAddress.TryParse(host, out var address)
+                ? socket.ConnectAsync(address, port, cancellation)
+                : socket.ConnectAsync(host, port, cancellation)
+        );
+        await using var raw = new PoolStream(new NetworkStream(socket));
         if (!tls)
             return await AskAsync(raw, Request(host, port, path, headers), cancellation);
 

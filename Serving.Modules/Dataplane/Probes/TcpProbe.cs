@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Serving.Concurrency.Sockets;
 
 namespace Serving.Dataplane.Probes;
 
@@ -11,9 +12,10 @@ public static class TcpProbe
     public static async Task ConnectAsync(string host, int port, CancellationToken cancellation)
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        if (IPAddress.TryParse(host, out var address))
-            await socket.ConnectAsync(address, port, cancellation);
-        else
-            await socket.ConnectAsync(host, port, cancellation);
+        await PoolThread.AfterAsync(
+            IPAddress.TryParse(host, out var address)
+                ? socket.ConnectAsync(address, port, cancellation)
+                : socket.ConnectAsync(host, port, cancellation)
+        );
     }
 }

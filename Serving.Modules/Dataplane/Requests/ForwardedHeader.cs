@@ -46,8 +46,7 @@ public static class ForwardedHeader
         ArgumentNullException.ThrowIfNull(context);
         if (context.Connection.RemoteIpAddress is not { } peer)
             return;
-        if (peer.IsIPv4MappedToIPv6)
-            peer = peer.MapToIPv4();
+        peer = peer.ToPlain();
         var headers = context.Request.Headers;
         var before = headers["X-Forwarded-For"];
         headers["X-Forwarded-For"] = before.Count == 0 ? peer.ToString() : $"{string.Join(", ", (IEnumerable<string?>)before)}, {peer}";

@@ -7,6 +7,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Serving.Dataplane.ProxyProtocol;
+using Serving.Dataplane.Requests;
 
 namespace Serving.Dataplane.Servers;
 
@@ -26,8 +28,12 @@ public sealed class DataplaneServer : IAsyncDisposable
     private const int StreamWindow = 256 * 1024;
 
     private readonly KestrelServer _server;
+    private readonly KestrelServerLimits _kestrel;
+    private readonly UnfinishedHeads _unfinished = new(0);
     private readonly RequestLoop _loop;
     private readonly DataplaneServerOptions _options;
+    private volatile ServerLimits _limits;
+    private readonly ConnectionCount[] _connections;
 
     /// <summary>Creates a server that is not listening yet.</summary>
     /// <param name="options">Where and how to serve.</param>
@@ -38,25 +44,50 @@ public sealed class DataplaneServer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(handler);
         if (options.Endpoints.Count == 0)
             throw new ArgumentException("Endpoints is empty: a server needs at least one endpoint.", nameof(options));
+        RefusedRequests.Declare();
         _options = options;
+        _limits = options.Limits;
+        _connections = [.. options.Endpoints.Select(static _ => new ConnectionCount())];
         _loop = new RequestLoop(handler, options.HeadBudget, options.LoggerFactory.CreateLogger<DataplaneServer>());
 
         var sockets = new SocketTransportOptions
         {
-            UnsafePreferInlineScheduling = options.InlineScheduling,
+            // Less CPU and latency, but a handler must never block: it runs on the thread that completed the read.
+            UnsafePreferInlineScheduling = true,
             Backlog = 4096,
             MaxReadBufferSize = ReadBuffer,
         };
         var transport = new SilentEndpointTransport(new SocketTransportFactory(Options.Create(sockets), options.LoggerFactory));
-        _server = new KestrelServer(Options.Create(Configure(options)), transport, new ServerLoggers(options.LoggerFactory));
+        var kestrel = Configure(options);
+        _kestrel = kestrel.Limits;
+        Apply(options.Limits);
+        _server = new KestrelServer(Options.Create(kestrel), transport, new ServerLoggers(options.LoggerFactory));
     }
 
     /// <summary>The addresses it listens on, in the order of the options' endpoints, with the assigned ports. Available once
     /// started.</summary>
     public IReadOnlyList<IPEndPoint> Endpoints { get; private set; } = [];
 
+    /// <summary>The numbers of open connections, in the order of the options' endpoints.</summary>
+    public IEnumerable<int> Connections => _connections.Select(static count => count.Open);
+
     /// <summary>Requests being handled.</summary>
     public int RequestsInFlight => _loop.InFlight;
+
+    /// <summary>
+    /// The current limits. They may change while the server runs: new ones apply to connections that are opened from then on, and that of
+    /// heads also to open connections of HTTP/1.1 after their next request. Nothing in flight is dropped.
+    /// </summary>
+    public ServerLimits Limits
+    {
+        get => _limits;
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            Apply(value);
+            _limits = value;
+        }
+    }
 
     /// <summary>Starts listening.</summary>
     /// <exception cref="IOException">An address is in use; the message contains it.</exception>
@@ -115,7 +146,7 @@ public sealed class DataplaneServer : IAsyncDisposable
     {
         if (connection.RemoteEndPoint is IPEndPoint { Address.IsIPv4MappedToIPv6: true } peer)
         {
-            connection.RemoteEndPoint = new IPEndPoint(peer.Address.MapToIPv4(), peer.Port);
+            connection.RemoteEndPoint = new IPEndPoint(peer.Address.ToPlain(), peer.Port);
         }
 
         return connection;
@@ -134,22 +165,15 @@ public sealed class DataplaneServer : IAsyncDisposable
             ResponseHeaderEncodingSelector = static _ => Encoding.Latin1,
         };
         var limits = kestrel.Limits;
-        limits.KeepAliveTimeout = options.KeepAliveTimeout;
-        limits.MaxConcurrentConnections = options.MaxConnections;
         limits.MaxRequestBodySize = null;
-        limits.MaxRequestBufferSize = options.MaxHeaderBytes;
+        limits.MaxRequestBufferSize = ServerLimits.LargestHeader;
         limits.MaxRequestHeaderCount = 1000;
-        limits.MaxRequestHeadersTotalSize = options.MaxHeaderBytes;
-        limits.MaxRequestLineSize = options.MaxHeaderBytes;
         limits.MinRequestBodyDataRate = null;
         limits.MinResponseDataRate = null;
-        limits.RequestHeadersTimeout = options.HeadersTimeout;
         limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
         limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(15);
-        limits.Http2.MaxRequestHeaderFieldSize = options.MaxHeaderBytes;
         limits.Http2.InitialConnectionWindowSize = ConnectionWindow;
         limits.Http2.InitialStreamWindowSize = StreamWindow;
-        limits.Http2.MaxStreamsPerConnection = options.MaxStreamsPerConnection;
 
         // Kestrel serves clear-text HTTP/2 only on endpoints of its own. This one never accepts a connection; it provides the pipeline
         // to which connections of other endpoints are routed when they start with the HTTP/2 preface.
@@ -162,33 +186,32 @@ public sealed class DataplaneServer : IAsyncDisposable
                 listen.Use(next => http2 = next);
             }
         );
-        var unfinished = new UnfinishedHeads((int)Math.Clamp(options.HeadBudget.Capacity / 16 / options.MaxHeaderBytes, 4, 1000));
         ConnectionDelegate watched = connection =>
-            Http2Watch.ServeAsync(connection, http2!, options.HeadersTimeout, unfinished, options.HeadBudget, TimeProvider.System);
-        foreach (var endpoint in options.Endpoints)
+            Http2Watch.ServeAsync(connection, http2!, _limits.HeadersTimeout, _unfinished, options.HeadBudget, TimeProvider.System);
+        var logger = options.LoggerFactory.CreateLogger<DataplaneServer>();
+        var connections = new OpenConnections(() => _limits, logger);
+        foreach (var (endpoint, count) in options.Endpoints.Zip(_connections))
         {
             kestrel.Listen(
                 new IPEndPoint(endpoint.Address, endpoint.Port),
                 listen =>
                 {
                     listen.Protocols = HttpProtocols.Http1;
-                    listen.Use(static next => connection => next(WithPlainAddress(connection)));
+                    listen.Use(next => connection => connections.OnConnectionAsync(WithPlainAddress(connection), next));
+                    listen.Use(next => connection => count.OnConnectionAsync(next, connection));
+                    listen.Use(next => new ProxyProtocolListener(next, () => _limits, logger, TimeProvider.System).OnConnectionAsync);
                     listen.Use(next => new HalfClosedClients(next, options.HalfClosedTimeout, TimeProvider.System).OnConnectionAsync);
                     if (endpoint.Certificates is null)
                     {
-                        listen.Use(next => new PrefaceSwitch(next, () => watched, _options.HeadersTimeout).OnConnectionAsync);
+                        listen.Use(next => new PrefaceSwitch(next, () => watched, HeadersTimeout).OnConnectionAsync);
                     }
                     else
                     {
-                        var tls = new TlsTermination(
-                            endpoint,
-                            _options.HeadersTimeout,
-                            _options.LoggerFactory.CreateLogger<DataplaneServer>()
-                        );
+                        var tls = new TlsTermination(endpoint, HeadersTimeout, logger);
                         listen.Use(next =>
                         {
                             // Kestrel has no timeout for the first byte after a handshake.
-                            var first = new PrefaceSwitch(next, () => watched, _options.HeadersTimeout);
+                            var first = new PrefaceSwitch(next, () => watched, HeadersTimeout);
                             return connection => tls.OnConnectionAsync(connection, first.OnConnectionAsync, watched);
                         });
                     }
@@ -197,6 +220,25 @@ public sealed class DataplaneServer : IAsyncDisposable
         }
 
         return kestrel;
+    }
+
+    private TimeSpan HeadersTimeout() => _limits.HeadersTimeout;
+
+    /// <summary>
+    /// Sets what each connection enforces itself. Kestrel reads these limits when a connection begins, and those of HTTP/1.1 heads when it
+    /// begins to wait for one, so they need no restart; <c>ServerLimitsTests</c> shows it for each of them.
+    /// </summary>
+    private void Apply(ServerLimits limits)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(limits.MaxHeaderBytes, ServerLimits.LargestHeader);
+        _kestrel.KeepAliveTimeout = limits.KeepAliveTimeout;
+        _kestrel.RequestHeadersTimeout = limits.HeadersTimeout;
+        _kestrel.MaxRequestHeadersTotalSize = limits.MaxHeaderBytes;
+        _kestrel.MaxRequestLineSize = limits.MaxHeaderBytes;
+        _kestrel.Http2.MaxRequestHeaderFieldSize = limits.MaxHeaderBytes;
+        _kestrel.Http2.MaxStreamsPerConnection = limits.MaxStreamsPerConnection;
+        _unfinished.Most = (int)Math.Clamp(_options.HeadBudget.Capacity / 16 / limits.MaxHeaderBytes, 4, 1000);
+        _loop.MaxRequestsPerConnection = limits.MaxRequestsPerConnection;
     }
 
     private sealed class NoServices : IServiceProvider

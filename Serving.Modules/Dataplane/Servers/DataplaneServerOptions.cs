@@ -26,25 +26,8 @@ public sealed record DataplaneServerOptions
     /// <summary>The endpoints to listen on; at least one.</summary>
     public required IReadOnlyList<DataplaneEndpoint> Endpoints { get; init; }
 
-    /// <summary>
-    /// Whether socket completions run inline on the polling thread: less CPU and latency, but request handling must then never block.
-    /// </summary>
-    public bool InlineScheduling { get; init; }
-
-    /// <summary>Timeout for the first request of a connection, and for the head of any request.</summary>
-    public TimeSpan HeadersTimeout { get; init; } = TimeSpan.FromSeconds(30);
-
-    /// <summary>How long an idle connection is kept open.</summary>
-    public TimeSpan KeepAliveTimeout { get; init; } = TimeSpan.FromMinutes(10);
-
-    /// <summary>Maximum size in bytes of the request headers, and of the request line; at most 1 MiB.</summary>
-    public int MaxHeaderBytes { get; init; } = 1024 * 1024;
-
-    /// <summary>Maximum number of connections; null for no limit.</summary>
-    public long? MaxConnections { get; init; }
-
-    /// <summary>Maximum number of open streams per HTTP/2 connection.</summary>
-    public int MaxStreamsPerConnection { get; init; } = 250;
+    /// <summary>The limits at the start; see <see cref="DataplaneServer.Limits"/>.</summary>
+    public ServerLimits Limits { get; init; } = new();
 
     /// <summary>The budget shared by the heads of all requests.</summary>
     public HeadBudget HeadBudget { get; init; } = HeadBudget.Shared;

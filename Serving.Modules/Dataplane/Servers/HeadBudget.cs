@@ -22,7 +22,7 @@ public sealed class HeadBudget
         Capacity = capacity;
     }
 
-    /// <summary>The budget of the process: a quarter of the memory available to the runtime, between 16 MiB and 1 GiB.</summary>
+    /// <summary>The budget of the process: an eighth of the memory available to the runtime, between 16 MiB and 1 GiB.</summary>
     public static HeadBudget Shared { get; } = OfMemory(1024 * 1024 * 1024);
 
     /// <summary>Total bytes available for heads.</summary>
@@ -31,10 +31,10 @@ public sealed class HeadBudget
     /// <summary>Bytes in use.</summary>
     public long Used => Interlocked.Read(ref _used);
 
-    /// <summary>A quarter of the memory available to the runtime (honours container limits), between 16 MiB and
+    /// <summary>An eighth of the memory available to the runtime (honours container limits), between 16 MiB and
     /// <paramref name="most"/>.</summary>
     public static HeadBudget OfMemory(long most) =>
-        new(Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4, 16 * 1024 * 1024, most));
+        new(Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8, 16 * 1024 * 1024, most));
 
     /// <summary>Reserves memory for a head; false, with nothing reserved, when the budget has no room for one of this size.</summary>
     public bool TryTake(long bytes) => TryGrow(0, bytes);
@@ -54,6 +54,6 @@ public sealed class HeadBudget
 
     private long Bound(long bytes) =>
         bytes <= Ordinary ? Capacity
-        : bytes <= Large ? Capacity / 4 * 3
-        : Capacity / 2;
+        : bytes <= Large ? Capacity / 2
+        : Capacity / 4;
 }

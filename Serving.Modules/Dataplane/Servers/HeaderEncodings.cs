@@ -21,7 +21,7 @@ internal static class HeaderEncodings
             return Length;
         if (ReferenceEquals(name, HeaderNames.Connection))
             return Connection;
-        return HeadDecoding.Current ?? Encoding.Latin1;
+        return HeadDecoding.Current?.Named(name) ?? Encoding.Latin1;
     }
 
     /// <summary>Kestrel parses Content-Length as a number, accepting a sign and spaces; HTTP allows only digits (RFC 9110, section

@@ -12,7 +12,7 @@ namespace Serving.Dataplane.Servers;
 internal sealed class PrefaceSwitch(
     ConnectionDelegate http1,
     Func<ConnectionDelegate> http2,
-    TimeSpan firstByteTimeout,
+    Func<TimeSpan> firstByteTimeout,
     TimeProvider? time = null
 )
 {
@@ -43,7 +43,7 @@ internal sealed class PrefaceSwitch(
     /// <summary>Waits for the first bytes. A method of its own, so that the timer does not live as long as the connection.</summary>
     private async Task<Protocol> RecogniseAsync(ConnectionContext connection)
     {
-        using var deadline = new CancellationTokenSource(firstByteTimeout, time ?? TimeProvider.System);
+        using var deadline = new CancellationTokenSource(firstByteTimeout(), time ?? TimeProvider.System);
         await using var closed = connection.ConnectionClosed.UnsafeRegister(
             static state => ((CancellationTokenSource)state!).CancelSafely(),
             deadline

@@ -23,11 +23,19 @@ internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget he
     private int _inFlight;
     private int _upgraded;
     private volatile bool _draining;
+    private volatile int _maxRequests;
 
     public int InFlight => Volatile.Read(ref _inFlight);
 
     /// <summary>Upgraded requests in flight.</summary>
     public int Upgraded => Volatile.Read(ref _upgraded);
+
+    /// <summary>The number of requests after which a connection is asked to close; 0 for no limit.</summary>
+    public int MaxRequestsPerConnection
+    {
+        get => _maxRequests;
+        set => _maxRequests = value;
+    }
 
     public void BeginDrain() => _draining = true;
 
@@ -48,7 +56,7 @@ internal sealed partial class RequestLoop(RequestDelegate handler, HeadBudget he
     public Task ProcessRequestAsync(Request context)
     {
         var http = context.Http;
-        if (_draining)
+        if (_draining || (_maxRequests is > 0 and var most && http.Features.Get<RequestCount>()?.Next() >= most))
             http.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
         var target = http.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "";
         var size = HeadSize.Of(target, http.Request.Headers);

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Logging;
+using Serving.Concurrency.Sockets;
 
 namespace Serving.Dataplane.Servers;
 
@@ -14,17 +15,19 @@ namespace Serving.Dataplane.Servers;
 /// Terminates TLS and passes the clear text on. Unlike Kestrel's middleware it needs no services of a host, and it selects the certificate
 /// at each handshake, so that a renewed one takes effect at once.
 /// </summary>
-internal sealed partial class TlsTermination(DataplaneEndpoint endpoint, TimeSpan handshakeTimeout, ILogger logger)
+internal sealed partial class TlsTermination(DataplaneEndpoint endpoint, Func<TimeSpan> handshakeTimeout, ILogger logger)
 {
     private static readonly List<SslApplicationProtocol> Protocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11];
 
     public async Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate http1, ConnectionDelegate http2)
     {
         var raw = connection.Transport;
-        await using var ssl = new SslStream(new DuplexPipeStream(raw), leaveInnerStreamOpen: false);
+        // A handshake takes a millisecond of calculation.
+        var stream = new PoolStream(new DuplexPipeStream(raw));
+        await using var ssl = new SslStream(stream, leaveInnerStreamOpen: false);
         using (var deadline = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed))
         {
-            deadline.CancelAfter(handshakeTimeout);
+            deadline.CancelAfter(handshakeTimeout());
             try
             {
                 await ssl.AuthenticateAsServerAsync(ChooseAsync, this, deadline.Token);
@@ -36,6 +39,7 @@ internal sealed partial class TlsTermination(DataplaneEndpoint endpoint, TimeSpa
             }
         }
 
+        stream.ContinueDirectly();
         var feature = new TlsFeature(ssl);
         connection.Features.Set<ITlsConnectionFeature>(feature);
         connection.Features.Set<ITlsApplicationProtocolFeature>(feature);

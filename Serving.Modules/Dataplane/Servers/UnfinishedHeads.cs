@@ -4,13 +4,21 @@ namespace Serving.Dataplane.Servers;
 /// <param name="most">The limit.</param>
 internal sealed class UnfinishedHeads(int most)
 {
+    private int _most = most;
     private int _count;
+
+    /// <summary>The limit. When it falls, connections within a head keep their place.</summary>
+    public int Most
+    {
+        get => Volatile.Read(ref _most);
+        set => Volatile.Write(ref _most, value);
+    }
 
     public int Count => Volatile.Read(ref _count);
 
     public bool TryEnter()
     {
-        if (Interlocked.Increment(ref _count) <= most)
+        if (Interlocked.Increment(ref _count) <= Most)
             return true;
         Interlocked.Decrement(ref _count);
         return false;

@@ -25,6 +25,9 @@ public sealed class RequestStats
         _lastChange = time.GetTimestamp();
     }
 
+    /// <summary>The number of requests in flight at this moment.</summary>
+    public int InFlight => Volatile.Read(ref _concurrency);
+
     /// <summary>Records the start of a request.</summary>
     /// <param name="proxied">Whether it came through an activator, which counts it too.</param>
     public void Begin(bool proxied)

@@ -55,6 +55,39 @@ public static class StatCodec
         return bytes;
     }
 
+    /// <summary>Encodes what an autoscaler tells activators about a revision that it scaled up: our own message, on connections whose
+    /// client asked for it.</summary>
+    public static byte[] Encode(in ScaleFromZero scale)
+    {
+        var micros = (ulong)Math.Max(0, scale.WriteTime.Ticks / TimeSpan.TicksPerMicrosecond);
+        var bytes = new byte[StringSize(scale.Namespace) + StringSize(scale.Revision) + 1 + VarintSize(micros)];
+        var at = WriteString(bytes, 0, 1, scale.Namespace);
+        at = WriteString(bytes, at, 2, scale.Revision);
+        bytes[at++] = (3 << 3) | Varint;
+        WriteVarint(bytes, at, micros);
+        return bytes;
+    }
+
+    /// <summary>Decodes what an autoscaler tells about a revision that it scaled up.</summary>
+    /// <exception cref="InvalidDataException">The bytes are not a valid protobuf message.</exception>
+    public static ScaleFromZero DecodeScale(ReadOnlySpan<byte> bytes)
+    {
+        var scale = new ScaleFromZero("", "", TimeSpan.Zero);
+        while (!bytes.IsEmpty)
+        {
+            var (field, wire) = ReadTag(ref bytes);
+            scale = (field, wire) switch
+            {
+                (1, Delimited) => scale with { Namespace = ReadString(ref bytes) },
+                (2, Delimited) => scale with { Revision = ReadString(ref bytes) },
+                (3, Varint) => scale with { WriteTime = Micros(ReadVarint(ref bytes)) },
+                _ => Skip(ref bytes, wire, scale),
+            };
+        }
+
+        return scale;
+    }
+
     /// <summary>Decodes one stat.</summary>
     /// <exception cref="InvalidDataException">The bytes are not a valid protobuf message.</exception>
     public static Stat Decode(ReadOnlySpan<byte> bytes)
@@ -232,6 +265,9 @@ public static class StatCodec
         bytes = bytes[(int)length..];
         return value;
     }
+
+    /// <summary>A duration from a peer; at most a day, so that no value overflows.</summary>
+    private static TimeSpan Micros(ulong value) => TimeSpan.FromMicroseconds(Math.Min(value, 86_400_000_000));
 
     private static string ReadString(ref ReadOnlySpan<byte> bytes) => Encoding.UTF8.GetString(ReadBytes(ref bytes));
 

@@ -88,9 +88,9 @@ public sealed class Breaker
     }
 
     /// <summary>
-    /// Waits for a slot. After true, call <see cref="Exit"/>; false means that the queue is full.
+    /// Waits for a slot. After true, call <see cref="Exit"/>; false means that the queue is full, or that the wait was cancelled, which the
+    /// token tells. That is no exception, because a client that disconnects may cancel hundreds of waiting requests at once.
     /// </summary>
-    /// <exception cref="OperationCanceledException">The wait was cancelled; no slot was acquired.</exception>
     public ValueTask<bool> EnterAsync(CancellationToken cancellation)
     {
         Waiter waiter;
@@ -105,7 +105,7 @@ public sealed class Breaker
             if (_waiters.Count >= _queueDepth)
                 return new(false);
             if (cancellation.IsCancellationRequested)
-                return ValueTask.FromCanceled<bool>(cancellation);
+                return new(false);
             waiter = new Waiter(this);
             waiter.Node = _waiters.AddLast(waiter);
         }
@@ -145,7 +145,7 @@ public sealed class Breaker
 
         public async Task<bool> WaitAsync(CancellationToken cancellation)
         {
-            await using (cancellation.UnsafeRegister(static (state, token) => ((Waiter)state!).Cancel(token), this))
+            await using (cancellation.UnsafeRegister(static state => ((Waiter)state!).Leave(), this))
             {
                 return await Task;
             }
@@ -153,7 +153,7 @@ public sealed class Breaker
 
         public void Release() => TrySetResult(true);
 
-        private void Cancel(CancellationToken cancellation)
+        private void Leave()
         {
             lock (breaker._lock)
             {
@@ -164,7 +164,7 @@ public sealed class Breaker
                 Node = null;
             }
 
-            TrySetCanceled(cancellation);
+            TrySetResult(false);
         }
     }
 }

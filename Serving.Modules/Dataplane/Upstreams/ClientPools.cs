@@ -117,7 +117,9 @@ internal sealed class ClientPools : IDisposable
         UpstreamOptions options,
         Func<SocketsHttpConnectionContext, CancellationToken, ValueTask<Stream>> connect
     ) =>
+#pragma warning disable RS0030 // This is the data path.
         new()
+#pragma warning restore RS0030
         {
             ActivityHeadersPropagator = null,
             AllowAutoRedirect = false,

@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using Serving.Concurrency.Sockets;
 
 namespace Serving.Dataplane.Upstreams;
 
@@ -17,10 +18,13 @@ internal static class TlsHandshake
         CancellationToken cancellation
     )
     {
-        var ssl = new SslStream(connection, leaveInnerStreamOpen: false);
+        // A handshake takes a millisecond of calculation.
+        var stream = new PoolStream(connection);
+        var ssl = new SslStream(stream, leaveInnerStreamOpen: false);
         try
         {
             await ssl.AuthenticateAsClientAsync(Options(tls, protocol), cancellation);
+            stream.ContinueDirectly();
             return ssl;
         }
         catch
