@@ -1,6 +1,6 @@
 using System.Net;
 using Serving.Api.Networking;
-using Serving.Dataplane.Servers;
+using Serving.Dataplane.Tracing;
 using Serving.Dataplane.Upstreams;
 using Serving.Kubernetes.Hosting;
 
@@ -35,23 +35,22 @@ public sealed record GatewayOptions(IPEndPoint External, IPEndPoint ClusterLocal
     /// Ingress.</summary>
     public string InternalService { get; init; } = "gateway-internal";
 
-    /// <summary>Timeout for the head of a request.</summary>
-    public TimeSpan RequestHeadersTimeout { get; init; } = TimeSpan.FromSeconds(30);
+    /// <summary>The limits of the listeners, which may change while they serve.</summary>
+    public GatewayListeners Listeners { get; init; } = new();
 
-    /// <summary>How long requests in flight may take after the gateway is told to stop.</summary>
+    /// <summary>How long requests in flight may take after the gateway is told to stop; config-gateway-listeners can only shorten
+    /// it.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// Number of trusted proxies in front of the gateway. With 0 no client is trusted: <c>X-Forwarded-*</c> is replaced and
-    /// <c>Forwarded</c> removed. Otherwise the peer's address is appended to the headers, and the host and scheme in them are kept.
+    /// Number of trusted proxies in front of a listener, where config-gateway-listeners sets none. With 0 no client is trusted:
+    /// <c>X-Forwarded-*</c> is replaced and <c>Forwarded</c> removed. Otherwise the peer's address is appended to the headers, and the
+    /// host and scheme in them are kept.
     /// </summary>
     public int TrustedHops { get; init; }
 
-    /// <summary>Maximum number of connections of each of the two servers, over all of its listeners; further ones are closed.</summary>
-    public int MaxConnections { get; init; } = ConnectionBound.OfMemory;
-
-    /// <summary>Maximum size of a request head in bytes.</summary>
-    public int MaxRequestHeadBytes { get; init; } = 256 * 1024;
+    /// <summary>Which requests are traced; none by default.</summary>
+    public TraceSampling Tracing { get; init; } = new();
 
     /// <summary>The DNS name of <see cref="ExternalService"/>.</summary>
     public string ExternalDomain(ClusterEnvironment environment) => Domain(ExternalService, environment);

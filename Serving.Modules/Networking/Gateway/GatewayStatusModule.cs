@@ -1,7 +1,9 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api;
+using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Networking;
+using Serving.Kubernetes;
 using Serving.Kubernetes.Client;
 using Serving.Kubernetes.Events;
 using Serving.Kubernetes.Hosting;
@@ -66,10 +68,12 @@ public sealed class GatewayStatusModule : IServingModule
     /// <inheritdoc/>
     public string? StuckReason => _loop?.StuckReason;
 
+    private bool RequiresProxyProtocol() => _options.Listeners.Current.ClusterLocal.ProxyProtocol == ProxyProtocolMode.Required;
+
     /// <inheritdoc/>
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
-        using var probe = new ReplicaProbe(_logger);
+        using var probe = new ReplicaProbe(RequiresProxyProtocol, _logger);
         var replicas = new Replicas(_options, _environment, _endpoints, _local, probe, _time);
         var reconciler = new IngressStatusReconciler(_options, _environment, _ingresses, replicas, _events, _time);
         var working = new ReconcileLoop(reconciler, _logger, _time)
@@ -77,9 +81,9 @@ public sealed class GatewayStatusModule : IServingModule
             .Watches(_endpoints, changed => replicas.AreListedIn(changed) ? reconciler.NotReady() : []);
         _loop = working;
 
-        void AskAgain()
+        void AskAgain(IReadOnlyCollection<ObjectKey> changed)
         {
-            foreach (var key in reconciler.NotReady())
+            foreach (var key in changed.Where(reconciler.IsNotReady))
             {
                 working.Enqueue(key);
             }

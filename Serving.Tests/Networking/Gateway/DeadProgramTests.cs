@@ -32,7 +32,7 @@ public sealed class DeadProgramTests
     {
         await using var program = await TestServer.StartAsync(EchoLengthAsync);
         using var alive = QueueProxyProcess.Start(program.EndPoint.Port);
-        using var dead = QueueProxyProcess.Start(FreePorts.Of(IPAddress.Loopback, 1)[0]);
+        using var dead = QueueProxyProcess.Start(FreePorts.Next());
         await alive.ReadyAsync(_client);
         await using var gateway = await RoutedAsync(portName, alive, dead);
 
@@ -68,7 +68,7 @@ public sealed class DeadProgramTests
     [Test]
     public async Task Says_why_when_no_program_accepts_connections()
     {
-        using var dead = QueueProxyProcess.Start(FreePorts.Of(IPAddress.Loopback, 1)[0]);
+        using var dead = QueueProxyProcess.Start(FreePorts.Next());
         await ListensAsync(dead);
         await using var gateway = await RoutedAsync("http", dead);
 

@@ -8,6 +8,7 @@ using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Networking;
+using Serving.Certificates;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Networking.Gateway;
@@ -58,6 +59,13 @@ public sealed class HttpsTests
         PutCertificate(gateway.Cluster, "tls.test");
         var (_, second) = await GetAsync(gateway, "tls.test");
         second.Should().NotBe(first);
+        using (var collected = new CollectedMetrics(ServedCertificates.MeterName))
+        {
+            var expiry = collected.Collect()[
+                "serving.certificate.expiration.timestamp{purpose=gateway,k8s.namespace.name=default,k8s.secret.name=cert}"
+            ];
+            DateTimeOffset.FromUnixTimeSeconds((long)expiry).Should().BeAfter(DateTimeOffset.UtcNow);
+        }
 
         var unknown = () => GetAsync(gateway, "other.test");
         await unknown.Should().ThrowAsync<HttpRequestException>();

@@ -323,5 +323,10 @@ public sealed class RouteTableTests
         return hosts.Find(host)?.Match(path, request)?.Choose(0)?.Revision;
     }
 
-    private RouteTable Build() => _builder.Build(_cluster.All(Resources.Ingresses));
+    private RouteTable Build()
+    {
+        var known = _builder.Table.Ingresses.Keys.Concat(_cluster.All(Resources.Ingresses).Select(ingress => ObjectKey.Of(ingress)));
+        _builder.Apply(known, key => _cluster.Find(Resources.Ingresses, key.Namespace, key.Name));
+        return _builder.Table;
+    }
 }

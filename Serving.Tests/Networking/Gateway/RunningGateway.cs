@@ -4,6 +4,8 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
 using Serving.Dataplane.Servers;
 using Serving.Networking.Gateway;
+using Serving.Observability.Requests;
+using Serving.Tests.ConfigMaps;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Networking.Gateway;
@@ -15,7 +17,10 @@ internal sealed class RunningGateway : IAsyncDisposable
     private readonly List<DataplaneServer> _servers = [];
     private Task _running = Task.CompletedTask;
 
-    public InMemoryCluster Cluster { get; } = new();
+    public InMemoryCluster Cluster { get; private init; } = new();
+
+    /// <summary>The ConfigMaps of a gateway that was started with them.</summary>
+    public LiveConfig? Config { get; private init; }
 
     public GatewayModule Module { get; private set; } = null!;
 
@@ -25,16 +30,43 @@ internal sealed class RunningGateway : IAsyncDisposable
 
     public static GatewayOptions Options { get; } = new(new IPEndPoint(IPAddress.Loopback, 0), new IPEndPoint(IPAddress.Loopback, 0));
 
-    public static async Task<RunningGateway> StartAsync(ILocalActivator? activator = null, GatewayOptions? options = null)
+    /// <summary>Starts a gateway whose listeners follow config-gateway-listeners, with this data at the start.</summary>
+    public static Task<RunningGateway> StartConfiguredAsync(GatewayOptions options, params (string Key, string Value)[] listeners)
     {
-        var result = new RunningGateway();
+        var cluster = new InMemoryCluster();
+        var config = new LiveConfig(cluster);
+        config.Put("config-gateway-listeners", listeners);
+        return StartAsync(
+            new RunningGateway { Cluster = cluster, Config = config },
+            null,
+            options with
+            {
+                Listeners = new GatewayListeners(config.Store),
+            }
+        );
+    }
+
+    public static Task<RunningGateway> StartAsync(
+        ILocalActivator? activator = null,
+        GatewayOptions? options = null,
+        RequestLog? accessLog = null
+    ) => StartAsync(new RunningGateway(), activator, options, accessLog);
+
+    private static async Task<RunningGateway> StartAsync(
+        RunningGateway result,
+        ILocalActivator? activator,
+        GatewayOptions? options,
+        RequestLog? accessLog = null
+    )
+    {
         result.Module = new GatewayModule(
             options ?? Options,
             Gateway.Cluster.Environment,
             result.Cluster,
             NullLoggerFactory.Instance,
             TimeProvider.System,
-            activator
+            activator,
+            accessLog
         );
         result._running = result.Module.RunAsync(result.Cluster, result._stop.Token);
         await Eventually.HoldsAsync(() =>
@@ -100,6 +132,7 @@ internal sealed class RunningGateway : IAsyncDisposable
         }
 
         Module.Dispose();
+        Config?.Dispose();
         _stop.Dispose();
     }
 }

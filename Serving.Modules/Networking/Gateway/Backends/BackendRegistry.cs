@@ -4,6 +4,7 @@ using Serving.Api.Core;
 using Serving.Api.WellKnown;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Informers;
+using Serving.Networking.Gateway.Telemetry;
 
 namespace Serving.Networking.Gateway.Backends;
 
@@ -18,8 +19,8 @@ internal sealed class BackendRegistry : IDisposable
     private const int MaxAliasDepth = 4;
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<BackendKey, Backend> _backends = [];
-    private readonly Dictionary<ObjectKey, List<Backend>> _byService = [];
+    private readonly Dictionary<BackendKey, Entry> _backends = [];
+    private readonly Dictionary<ObjectKey, List<Entry>> _byService = [];
     private readonly IInformer<CoreService> _services;
     private readonly IInformer<Endpoints> _endpoints;
     private readonly List<IDisposable> _registrations = [];
@@ -42,8 +43,9 @@ internal sealed class BackendRegistry : IDisposable
         _registrations.Add(_endpoints.AddHandler(change => Refresh(change.Key)));
     }
 
-    /// <summary>Raised when a backend gets its first endpoint or loses its last. Called by informers: must return quickly.</summary>
-    public event Action? AvailabilityChanged;
+    /// <summary>Raised with the backends that got their first endpoint or lost their last, and those that are aliases of them. Called by
+    /// informers: must return quickly.</summary>
+    public event Action<IReadOnlyCollection<Backend>>? AvailabilityChanged;
 
     /// <summary>Completes when the caches of Services and Endpoints have synced.</summary>
     public Task WaitForSyncAsync(CancellationToken cancellation) =>
@@ -51,46 +53,46 @@ internal sealed class BackendRegistry : IDisposable
 
     public void Dispose() => _registrations.ForEach(static registration => registration.Dispose());
 
-    /// <summary>The backend of a key; always the same instance while a route refers to it.</summary>
-    public Backend Get(BackendKey key)
+    /// <summary>The number of backends.</summary>
+    public int Count
     {
-        lock (_gate)
+        get
         {
-            return GetLocked(key, 0);
+            lock (_gate)
+            {
+                return _backends.Count;
+            }
         }
     }
 
-    /// <summary>Removes all backends except these and the ones they are aliases of.</summary>
-    public void Keep(IEnumerable<Backend> used)
+    /// <summary>The backend of a key; always the same instance until each <see cref="Acquire"/> has its <see cref="Release"/>.</summary>
+    public Backend Acquire(BackendKey key)
     {
         lock (_gate)
         {
-            var kept = new HashSet<BackendKey>();
-            foreach (var backend in used)
-            {
-                for (var each = backend; each is not null && kept.Add(each.Key); )
-                {
-                    each = each.State.Alias;
-                }
-            }
+            var entry = GetLocked(key, 0);
+            entry.Uses++;
+            return entry.Backend;
+        }
+    }
 
-            foreach (var key in _backends.Keys.Where(key => !kept.Contains(key)).ToList())
+    /// <summary>Ends one use of each backend. Backends without uses, that no used one is an alias of, are removed.</summary>
+    public void Release(IEnumerable<Backend> backends)
+    {
+        lock (_gate)
+        {
+            foreach (var backend in backends)
             {
-                _backends.Remove(key, out var removed);
-                var service = new ObjectKey(key.Namespace, key.Service);
-                var siblings = _byService[service];
-                siblings.Remove(removed!);
-                if (siblings.Count == 0)
-                {
-                    _byService.Remove(service);
-                }
+                var entry = _backends[backend.Key];
+                entry.Uses--;
+                RemoveUnused(entry);
             }
         }
     }
 
     private void Refresh(ObjectKey service)
     {
-        var changed = false;
+        var changed = new HashSet<Backend>();
         lock (_gate)
         {
             if (!_byService.TryGetValue(service, out var affected))
@@ -98,45 +100,114 @@ internal sealed class BackendRegistry : IDisposable
                 return;
             }
 
-            foreach (var backend in affected.ToList())
+            foreach (var entry in affected.ToList())
             {
-                var before = backend.Available;
-                backend.Replace(StateOf(backend, 0));
-                changed |= before != backend.Available;
+                var before = entry.Backend.Available;
+                Replace(entry, StateOf(entry.Backend, 0));
+                if (before != entry.Backend.Available)
+                {
+                    AddWithAliases(changed, entry);
+                }
             }
         }
 
-        if (changed)
+        if (changed.Count > 0)
         {
-            AvailabilityChanged?.Invoke();
+            AvailabilityChanged?.Invoke(changed);
         }
     }
 
-    private Backend GetLocked(BackendKey key, int depth)
+    private static void AddWithAliases(HashSet<Backend> found, Entry entry)
     {
-        if (!_backends.TryGetValue(key, out var backend))
+        if (found.Add(entry.Backend))
         {
-            backend = new Backend(key);
-            _backends.Add(key, backend);
+            foreach (var alias in entry.Aliases)
+            {
+                AddWithAliases(found, alias);
+            }
+        }
+    }
+
+    private Entry GetLocked(BackendKey key, int depth)
+    {
+        if (!_backends.TryGetValue(key, out var entry))
+        {
+            entry = new Entry(new Backend(key));
+            _backends.Add(key, entry);
             var service = new ObjectKey(key.Namespace, key.Service);
             if (!_byService.TryGetValue(service, out var siblings))
             {
                 _byService.Add(service, siblings = []);
             }
 
-            siblings.Add(backend);
-            backend.Replace(StateOf(backend, depth));
+            siblings.Add(entry);
+            Replace(entry, StateOf(entry.Backend, depth));
         }
 
-        return backend;
+        return entry;
     }
+
+    /// <summary>Replaces the state, unless the new one is the same: requests that wait for another state would wake for nothing.</summary>
+    private void Replace(Entry entry, BackendState next)
+    {
+        var state = entry.Backend.State;
+        if (next.IsLike(state))
+        {
+            return;
+        }
+
+        entry.Backend.Replace(next);
+        if (next.Alias is not null)
+        {
+            _backends[next.Alias.Key].Aliases.Add(entry);
+        }
+
+        if (state.Alias is not null && state.Alias != next.Alias)
+        {
+            EndAlias(entry, state.Alias);
+        }
+    }
+
+    private void EndAlias(Entry entry, Backend target)
+    {
+        if (_backends.TryGetValue(target.Key, out var found))
+        {
+            found.Aliases.Remove(entry);
+            RemoveUnused(found);
+        }
+    }
+
+    private void RemoveUnused(Entry entry)
+    {
+        if (IsUsed(entry, []) || !_backends.Remove(entry.Backend.Key))
+        {
+            return;
+        }
+
+        var service = new ObjectKey(entry.Backend.Key.Namespace, entry.Backend.Key.Service);
+        var siblings = _byService[service];
+        siblings.Remove(entry);
+        if (siblings.Count == 0)
+        {
+            _byService.Remove(service);
+        }
+
+        if (entry.Backend.State.Alias is { } target)
+        {
+            EndAlias(entry, target);
+        }
+    }
+
+    /// <summary>Whether the backend, or one that is an alias of it, is in use. Aliases may form a cycle.</summary>
+    private static bool IsUsed(Entry entry, HashSet<Entry> seen) =>
+        entry.Uses > 0 || (seen.Add(entry) && entry.Aliases.Any(alias => IsUsed(alias, seen)));
 
     private BackendState StateOf(Backend backend, int depth)
     {
         var key = backend.Key;
-        if (_services.Lister.Get(key.Namespace, key.Service)?.Spec is not { } spec)
+        if (_services.Lister.Get(key.Namespace, key.Service) is not { Spec: { } spec } service)
         {
-            return new BackendState();
+            return new BackendState { Owner = backend.State.Owner };
         }
 
         var port = spec.Ports.FirstOrDefault(port => key.Port.Text is { } name ? port.Name == name : port.Port == key.Port.Int);
@@ -153,13 +224,16 @@ internal sealed class BackendRegistry : IDisposable
             );
         }
 
+        var owner = RevisionOwner.Of(service.Metadata.Labels);
+        owner = owner == backend.State.Owner ? backend.State.Owner : owner;
         return port is null
-            ? new BackendState()
+            ? new BackendState { Owner = owner }
             : new BackendState
             {
                 Endpoints = ReadyEndpoints(backend, port),
                 Http2 = http2,
                 Https = https,
+                Owner = owner,
             };
     }
 
@@ -181,16 +255,21 @@ internal sealed class BackendRegistry : IDisposable
         )
         {
             return depth < MaxAliasDepth
-                ? new BackendState { Alias = GetLocked(new BackendKey(ns, service, port), depth + 1) }
+                ? new BackendState { Alias = GetLocked(new BackendKey(ns, service, port), depth + 1).Backend }
                 : new BackendState();
         }
 
-        return new BackendState { Endpoints = [Reuse(backend, BackendEndpoint.AddressOf(name, port), local: false)], Http2 = http2 };
+        return new BackendState
+        {
+            Endpoints = [Reuse(KnownEndpoints(backend), BackendEndpoint.AddressOf(name, port), local: false)],
+            Http2 = http2,
+        };
     }
 
     private BackendEndpoint[] ReadyEndpoints(Backend backend, ServicePort port)
     {
         var result = new List<BackendEndpoint>();
+        var known = KnownEndpoints(backend);
         foreach (var subset in _endpoints.Lister.Get(backend.Key.Namespace, backend.Key.Service)?.Subsets ?? [])
         {
             var target = subset.Ports.FirstOrDefault(candidate => candidate.Name == port.Name)?.Port;
@@ -201,7 +280,7 @@ internal sealed class BackendRegistry : IDisposable
 
             foreach (var address in subset.Addresses)
             {
-                result.Add(Reuse(backend, BackendEndpoint.AddressOf(address.Ip, target.Value), IsLocalActivator(address.Ip, target.Value)));
+                result.Add(Reuse(known, BackendEndpoint.AddressOf(address.Ip, target.Value), IsLocalActivator(address.Ip, target.Value)));
             }
         }
 
@@ -214,7 +293,30 @@ internal sealed class BackendRegistry : IDisposable
         && IPAddress.TryParse(ip, out var address)
         && address.Equals(_localActivator);
 
-    private static BackendEndpoint Reuse(Backend backend, string address, bool local) =>
-        Array.Find(backend.State.Endpoints, endpoint => endpoint.Address == address && endpoint.LocalActivator == local)
-        ?? new BackendEndpoint(address, local);
+    private static Dictionary<string, BackendEndpoint> KnownEndpoints(Backend backend)
+    {
+        var endpoints = backend.State.Endpoints;
+        var known = new Dictionary<string, BackendEndpoint>(endpoints.Length, StringComparer.Ordinal);
+        foreach (var endpoint in endpoints)
+        {
+            known[endpoint.Address] = endpoint;
+        }
+
+        return known;
+    }
+
+    private static BackendEndpoint Reuse(Dictionary<string, BackendEndpoint> known, string address, bool local) =>
+        known.TryGetValue(address, out var endpoint) && endpoint.LocalActivator == local
+            ? endpoint
+            : known[address] = new BackendEndpoint(address, local);
+
+    /// <summary>A backend, the number of its uses by routes, and the backends that are aliases of it.</summary>
+    private sealed class Entry(Backend backend)
+    {
+        public Backend Backend => backend;
+
+        public int Uses { get; set; }
+
+        public HashSet<Entry> Aliases { get; } = [];
+    }
 }

@@ -1,3 +1,5 @@
+using Serving.Networking.Gateway.Telemetry;
+
 namespace Serving.Networking.Gateway.Backends;
 
 /// <summary>A snapshot of a backend. Immutable except for the load of its endpoints.</summary>
@@ -14,6 +16,9 @@ internal sealed class BackendState
     /// <summary>Whether this is the TLS port of a revision's Service, where queue-proxies and activators speak TLS.</summary>
     public bool Https { get; init; }
 
+    /// <summary>What the Revision of the Service belongs to; the same object until it changes.</summary>
+    public RevisionOwner Owner { get; init; } = RevisionOwner.Unknown;
+
     /// <summary>The in-cluster backend that an ExternalName refers to; null for none.</summary>
     public Backend? Alias { get; init; }
 
@@ -22,6 +27,14 @@ internal sealed class BackendState
 
     /// <summary>Completes when a newer state has replaced this one.</summary>
     public Task Replaced => _replaced.Task;
+
+    /// <summary>Whether the other state has the same endpoints in the same order, protocols and target.</summary>
+    public bool IsLike(BackendState other) =>
+        Http2 == other.Http2
+        && Https == other.Https
+        && LeadsToGateway == other.LeadsToGateway
+        && ReferenceEquals(Alias, other.Alias)
+        && Enumerable.SequenceEqual(Endpoints, other.Endpoints);
 
     public void Retire() => _replaced.TrySetResult();
 

@@ -19,11 +19,13 @@ internal sealed partial class CertificateStore : IDisposable
     private readonly IInformer<Secret> _secrets;
     private readonly ILogger _logger;
     private readonly IDisposable _registration;
+    private readonly IDisposable _expiry;
     private readonly Lock _gate = new();
 
     // By resourceVersion of the Secret that was read; "" when it was deleted.
     private readonly Dictionary<ObjectKey, (string Version, SslStreamCertificateContext? Context)> _loaded = [];
     private IReadOnlyList<TlsHost> _hosts = [];
+    private HashSet<ObjectKey> _named = [];
     private Dictionary<string, SslStreamCertificateContext> _byHost = new(StringComparer.OrdinalIgnoreCase);
 
     public CertificateStore(IInformer<Secret> secrets, ILogger logger)
@@ -31,12 +33,17 @@ internal sealed partial class CertificateStore : IDisposable
         _secrets = secrets;
         _logger = logger;
         _registration = secrets.AddHandler(change => OnSecret(change.Key));
+        _expiry = ServedCertificates.Follow(Served);
     }
 
     /// <summary>Completes when the cache of Secrets has synced.</summary>
     public Task WaitForSyncAsync(CancellationToken cancellation) => _secrets.WaitForSyncAsync(cancellation);
 
-    public void Dispose() => _registration.Dispose();
+    public void Dispose()
+    {
+        _expiry.Dispose();
+        _registration.Dispose();
+    }
 
     /// <summary>The certificate for a server name; null if no Ingress has one.</summary>
     public SslStreamCertificateContext? Find(string? serverName)
@@ -56,13 +63,35 @@ internal sealed partial class CertificateStore : IDisposable
         return dot > 0 && current.TryGetValue("*" + serverName[dot..], out context) ? context : null;
     }
 
-    /// <summary>Applies the hosts of a new table.</summary>
+    /// <summary>Applies the hosts of a new table, which has the same list when none of them changed.</summary>
     public void Update(IReadOnlyList<TlsHost> next)
     {
         lock (_gate)
         {
-            _hosts = next;
-            Rebuild();
+            if (!ReferenceEquals(next, _hosts))
+            {
+                _hosts = next;
+                _named = [.. next.Select(static host => host.Secret)];
+                Rebuild();
+            }
+        }
+    }
+
+    private List<ServedCertificate> Served()
+    {
+        lock (_gate)
+        {
+            return
+            [
+                .. _loaded
+                    .Where(static one => one.Value.Context is not null)
+                    .Select(static one => new ServedCertificate(
+                        ServedCertificates.Gateway,
+                        one.Key.Namespace,
+                        one.Key.Name,
+                        CertificatePem.NotAfter(one.Value.Context!)
+                    )),
+            ];
         }
     }
 
@@ -70,7 +99,7 @@ internal sealed partial class CertificateStore : IDisposable
     {
         lock (_gate)
         {
-            if (_hosts.Any(host => host.Secret == key))
+            if (_named.Contains(key))
             {
                 Rebuild();
             }
@@ -89,8 +118,7 @@ internal sealed partial class CertificateStore : IDisposable
         }
 
         Volatile.Write(ref _byHost, next);
-        var named = _hosts.Select(static host => host.Secret).ToHashSet();
-        foreach (var key in _loaded.Keys.Where(key => !named.Contains(key)).ToList())
+        foreach (var key in _loaded.Keys.Where(key => !_named.Contains(key)).ToList())
         {
             _loaded.Remove(key);
         }

@@ -4,6 +4,8 @@ using Serving.Dataplane.Requests;
 using Serving.Dataplane.Upstreams;
 using Serving.Networking.Gateway.Backends;
 using Serving.Networking.Gateway.Routing;
+using Serving.Networking.Gateway.Telemetry;
+using Serving.Observability.Requests;
 
 namespace Serving.Networking.Gateway.Proxying;
 
@@ -16,6 +18,8 @@ internal sealed partial class BackendForwarder(
     IUpstream upstream,
     ILocalActivator? localActivator,
     Func<string, UpstreamTls>? revisionTls,
+    GatewayMetrics metrics,
+    RequestLog? log,
     TimeProvider time,
     ILogger logger
 )
@@ -36,7 +40,7 @@ internal sealed partial class BackendForwarder(
 
     public async Task ForwardAsync(HttpContext context, Split split)
     {
-        var started = split.Counter.Begin();
+        var started = GatewayMetrics.Started(split.Counter, split.Backend.State.Owner);
         try
         {
             await AttemptAsync(context, split);
@@ -48,7 +52,7 @@ internal sealed partial class BackendForwarder(
         }
         finally
         {
-            split.Counter.End(started, context.Response.StatusCode);
+            metrics.Ended(context, split.Counter, started);
         }
     }
 
@@ -64,6 +68,12 @@ internal sealed partial class BackendForwarder(
             var state = split.Backend.Resolve();
             if (attempts < MaxAttempts && state.Pick(tried, Random.Shared) is { } endpoint)
             {
+                if (attempts > 0)
+                {
+                    metrics.Retried(split.Counter, last);
+                }
+
+                AccessRecord.Of(context, log)?.Attempt(endpoint.Address, endpoint.LocalActivator);
                 last = await SendAsync(context, split, state, endpoint);
                 if (last is not (UpstreamResult.NotConnected or UpstreamResult.Unsent or UpstreamResult.Lost))
                 {
@@ -82,7 +92,11 @@ internal sealed partial class BackendForwarder(
             )
             {
                 if (!context.RequestAborted.IsCancellationRequested)
+                {
                     LogNoEndpoint(logger, split.Backend.Key);
+                    metrics.NoEndpoint(split.Counter);
+                }
+
                 await RefuseAsync(context, last);
                 return;
             }

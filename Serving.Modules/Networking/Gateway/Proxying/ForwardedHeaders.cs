@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
+using Serving.Dataplane.Requests;
 
 namespace Serving.Networking.Gateway.Proxying;
 
@@ -62,8 +63,7 @@ internal static class ForwardedHeaders
         return values.Length == 0 ? request.Scheme : values[Math.Max(0, values.Length - trustedHops)].ToLowerInvariant();
     }
 
-    private static string TextOf(IPAddress? address) =>
-        address is null ? "unknown" : (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
+    private static string TextOf(IPAddress? address) => address is null ? "unknown" : address.ToPlain().ToString();
 
     private static string Quoted(IPAddress? address, string text) =>
         address is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false } ? $"\"[{text}]\"" : text;

@@ -31,6 +31,9 @@ internal sealed class IngressStatusReconciler(
     /// <summary>The Ingresses of our class that are not Ready.</summary>
     public IEnumerable<ObjectKey> NotReady() => ingresses.Lister.List().Where(IsOurs).Select(static ingress => ObjectKey.Of(ingress));
 
+    /// <summary>Whether the Ingress is of our class and not Ready.</summary>
+    public bool IsNotReady(ObjectKey key) => ingresses.Lister.Get(key.Namespace, key.Name) is { } ingress && IsOurs(ingress);
+
     /// <summary>An Ingress that is Ready is not checked again, whatever its gateways report.</summary>
     protected override bool IsOurs(Ingress value) =>
         _served.IsOfClass(value) && !(IngressLifecycle.IsReady(value) && _served.IsReadyHere(value.Status));

@@ -1,6 +1,8 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Serving.Api.Networking;
+using Serving.Concurrency.Sockets;
+using Serving.Dataplane.ProxyProtocol;
 using Serving.Networking.Layers.Probing;
 
 namespace Serving.Networking.Gateway.Readiness;
@@ -10,20 +12,25 @@ internal sealed partial class ReplicaProbe : IDisposable
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
 
+    private readonly Func<bool> _speaksProxyProtocol;
     private readonly ILogger _logger;
-    private readonly HttpMessageInvoker _http = new(
-        new SocketsHttpHandler
-        {
-            ActivityHeadersPropagator = null,
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            UseProxy = false,
-            ConnectTimeout = Timeout,
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(10),
-        }
-    );
+    private readonly HttpMessageInvoker _http;
 
-    public ReplicaProbe(ILogger logger) => _logger = logger;
+    /// <param name="speaksProxyProtocol">Whether the listeners require the PROXY protocol; asked for each new connection.</param>
+    /// <param name="logger">Logs failures.</param>
+    public ReplicaProbe(Func<bool> speaksProxyProtocol, ILogger logger)
+    {
+        (_speaksProxyProtocol, _logger) = (speaksProxyProtocol, logger);
+        var handler = PoolConnections.CreateHandler();
+        handler.ActivityHeadersPropagator = null;
+        handler.AllowAutoRedirect = false;
+        handler.UseCookies = false;
+        handler.UseProxy = false;
+        handler.ConnectTimeout = Timeout;
+        handler.PooledConnectionIdleTimeout = TimeSpan.FromSeconds(10);
+        handler.ConnectCallback = ConnectAsync;
+        _http = new HttpMessageInvoker(handler);
+    }
 
     public void Dispose() => _http.Dispose();
 
@@ -50,6 +57,13 @@ internal sealed partial class ReplicaProbe : IDisposable
             return false;
         }
     }
+
+    private ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation) =>
+        PoolConnections.ConnectAsync(
+            context.DnsEndPoint,
+            _speaksProxyProtocol() ? static _ => ProxyHeaderWriter.Local() : null,
+            cancellation
+        );
 
     /// <summary>A request that matches the first route of the Ingress; null if it has none.</summary>
     private static HttpRequestMessage? Request(IPEndPoint replica, Ingress ingress)

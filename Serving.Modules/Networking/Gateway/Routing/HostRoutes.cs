@@ -10,6 +10,9 @@ internal sealed class HostRoutes
     public HostRoutes(IEnumerable<Route> routes) =>
         _routes = [.. routes.OrderByDescending(static route => route.Prefix.Length).ThenByDescending(static route => route.Headers.Length)];
 
+    /// <summary>All routes, in the order in which they are tried.</summary>
+    public IReadOnlyList<Route> All => _routes;
+
     /// <summary>The route that matches a request, or null. <paramref name="path"/> is decoded and contains no dot segments.</summary>
     public Route? Match(string path, IHeaderDictionary headers)
     {

@@ -1,4 +1,5 @@
 using Serving.Networking.Gateway.Backends;
+using Serving.Networking.Gateway.Telemetry;
 
 namespace Serving.Networking.Gateway.Routing;
 
@@ -11,23 +12,23 @@ internal sealed class IngressFragment
     public required long? Generation { get; init; }
 
     /// <summary>Routes of externally visible hosts.</summary>
-    public required IReadOnlyDictionary<string, List<Route>> External { get; init; }
+    public required IReadOnlyDictionary<string, HostRoutes> External { get; init; }
 
     /// <summary>Routes of all hosts.</summary>
-    public required IReadOnlyDictionary<string, List<Route>> ClusterLocal { get; init; }
+    public required IReadOnlyDictionary<string, HostRoutes> ClusterLocal { get; init; }
 
     public required IReadOnlyList<TlsHost> Tls { get; init; }
 
     /// <summary>Whether every backend that gets traffic has an endpoint now.</summary>
     public bool Available =>
         ClusterLocal
-            .Values.SelectMany(static routes => routes)
+            .Values.SelectMany(static routes => routes.All)
             .SelectMany(static route => route.Splits)
             .All(static split => split.Backend.Available);
 
-    /// <summary>Every backend it refers to, with or without traffic.</summary>
+    /// <summary>Every backend it refers to, with or without traffic, once for each reference.</summary>
     public required IReadOnlyList<Backend> Backends { get; init; }
 
-    /// <summary>The counters of its traffic.</summary>
-    public required IReadOnlyList<(string Namespace, string Revision)> Counted { get; init; }
+    /// <summary>The counters of its traffic, once for each reference.</summary>
+    public required IReadOnlyList<TrafficKey> Counted { get; init; }
 }

@@ -1,3 +1,5 @@
+using Serving.Kubernetes;
+
 namespace Serving.Networking.Gateway.Routing;
 
 /// <summary>The backends for a host, a path prefix and required headers. Immutable.</summary>
@@ -43,6 +45,12 @@ internal sealed class Route
 
     /// <summary>The version of the Ingress that contains this route.</summary>
     public required string Hash { get; init; }
+
+    /// <summary>The Ingress that contains this route.</summary>
+    public ObjectKey Ingress { get; init; }
+
+    /// <summary>The Knative Route that the Ingress belongs to; empty for none.</summary>
+    public string Name { get; init; } = "";
 
     /// <summary>The split selected by <paramref name="draw"/>, which is uniform in [0, 1); null if there is none.</summary>
     public Split? Choose(double draw)

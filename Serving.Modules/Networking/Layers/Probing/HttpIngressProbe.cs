@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Security;
-using System.Net.Sockets;
+using Serving.Concurrency.Sockets;
+using Serving.Dataplane.ProxyProtocol;
 
 namespace Serving.Networking.Layers.Probing;
 
@@ -53,34 +54,22 @@ public sealed class HttpIngressProbe(TimeProvider time) : IIngressProbe
             _ => new ProbeResult(true, $"it responds with {(int)status}, which says nothing about its version"),
         };
 
-    private static SocketsHttpHandler HandlerTo(ProbeTarget target) =>
-        new()
-        {
-            ActivityHeadersPropagator = null,
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            UseProxy = false,
-            ConnectCallback = async (_, cancellation) =>
-            {
-                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-                try
-                {
-                    await socket.ConnectAsync(target.Pod, cancellation);
-                    if (target.SpeaksProxyProtocol)
-                    {
-                        await socket.SendAsync(ProxyProtocol.Header(socket), cancellation);
-                    }
-
-                    return new NetworkStream(socket, ownsSocket: true);
-                }
-                catch
-                {
-                    socket.Dispose();
-                    throw;
-                }
-            },
+    private static SocketsHttpHandler HandlerTo(ProbeTarget target)
+    {
+        var handler = PoolConnections.CreateHandler();
+        handler.ActivityHeadersPropagator = null;
+        handler.AllowAutoRedirect = false;
+        handler.UseCookies = false;
+        handler.UseProxy = false;
+        handler.ConnectCallback = (_, cancellation) =>
+            PoolConnections.ConnectAsync(
+                target.Pod,
+                target.SpeaksProxyProtocol ? static socket => ProxyHeaderWriter.Proxied(socket) : null,
+                cancellation
+            );
 #pragma warning disable CA5359 // Nothing secret is sent, and the response is not trusted beyond "is configured".
-            SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = static (_, _, _, _) => true },
+        handler.SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = static (_, _, _, _) => true };
 #pragma warning restore CA5359
-        };
+        return handler;
+    }
 }
