@@ -7,7 +7,11 @@ namespace Serving.QueueProxy;
 /// to remove the pod. Upgraded requests (WebSocket) are not waited for: only the user's program can close them gracefully, and it receives
 /// SIGTERM only after the drain.
 /// </summary>
-internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
+/// <param name="quietPeriod">How long no request must have arrived.</param>
+/// <param name="time">The clock.</param>
+/// <param name="budget">The requests that the pod may still serve; when none is left there is no quiet period, because it takes no
+/// more.</param>
+internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time, RequestBudget? budget = null)
 {
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
 
@@ -74,7 +78,7 @@ internal sealed class Drainer(TimeSpan quietPeriod, TimeProvider time)
 
     private async Task WatchAsync(TaskCompletionSource drained)
     {
-        while (InFlight > 0 || time.GetElapsedTime(Volatile.Read(ref _lastRequest)) < quietPeriod)
+        while (InFlight > 0 || (budget is not { IsSpent: true } && time.GetElapsedTime(Volatile.Read(ref _lastRequest)) < quietPeriod))
         {
             await Task.Delay(Step, time);
 

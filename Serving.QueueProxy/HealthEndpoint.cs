@@ -6,7 +6,7 @@ using Serving.QueueProxy.Readiness;
 namespace Serving.QueueProxy;
 
 /// <summary>Responds to probes of kubelet, activators and autoscalers, on any path.</summary>
-internal sealed class HealthEndpoint(UserProber prober, Drainer drainer)
+internal sealed class HealthEndpoint(UserProber prober, Drainer drainer, RequestBudget? budget)
 {
     /// <summary>Handles a probe; null when the request is not a probe and belongs to the user's program.</summary>
     public Task? TryAnswer(HttpContext context)
@@ -47,6 +47,13 @@ internal sealed class HealthEndpoint(UserProber prober, Drainer drainer)
                 StatusCodes.Status400BadRequest,
                 "unexpected probe header value: " + ProbeRequest.Echo(asked)
             );
+            return;
+        }
+
+        if (budget is { IsSpent: true })
+        {
+            // Not 503, which looks like a mesh.
+            await PlainText.WriteErrorAsync(context, StatusCodes.Status410Gone, ProxyEndpoint.Spent);
             return;
         }
 

@@ -15,7 +15,7 @@ internal sealed record ObservabilityConfig
     /// <summary>The export interval of request metrics; zero for OpenTelemetry's default.</summary>
     public TimeSpan RequestMetricsExportInterval { get; init; }
 
-    /// <summary>The protocol of traces: <c>none</c>, <c>grpc</c> or <c>http/protobuf</c>.</summary>
+    /// <summary>The protocol of traces: <c>none</c>, <c>stdout</c>, <c>grpc</c> or <c>http/protobuf</c>.</summary>
     public string TracingProtocol { get; init; } = "none";
 
     /// <summary>The endpoint that traces are exported to.</summary>
@@ -23,6 +23,12 @@ internal sealed record ObservabilityConfig
 
     /// <summary>The sampling rate of traces that start here, 0 to 1.</summary>
     public double TracingSamplingRate { get; init; }
+
+    /// <summary>The protocol of the export of the sidecar's own log lines: <c>none</c>, <c>grpc</c> or <c>http/protobuf</c>.</summary>
+    public string LoggingProtocol { get; init; } = "none";
+
+    /// <summary>The endpoint that log lines are exported to.</summary>
+    public string LoggingEndpoint { get; init; } = "";
 
     /// <summary>The template of a request log line; empty for no request log.</summary>
     public string RequestLogTemplate { get; init; } = "";
@@ -43,7 +49,7 @@ internal sealed record ObservabilityConfig
         {
             using var document = JsonDocument.Parse(json);
             var root = document.RootElement;
-            var (metrics, tracing) = (Object(root, "requestMetrics"), Object(root, "tracing"));
+            var (metrics, tracing, logging) = (Object(root, "requestMetrics"), Object(root, "tracing"), Object(root, "logging"));
             return new ObservabilityConfig
             {
                 RequestMetricsProtocol = Text(metrics, "protocol") is { Length: > 0 } metricsProtocol ? metricsProtocol : "none",
@@ -54,6 +60,8 @@ internal sealed record ObservabilityConfig
                 TracingProtocol = Text(tracing, "protocol") is { Length: > 0 } tracingProtocol ? tracingProtocol : "none",
                 TracingEndpoint = Text(tracing, "endpoint"),
                 TracingSamplingRate = Number(tracing, "samplingRate"),
+                LoggingProtocol = Text(logging, "protocol") is { Length: > 0 } loggingProtocol ? loggingProtocol : "none",
+                LoggingEndpoint = Text(logging, "endpoint"),
                 RequestLogTemplate = Text(root, "requestLogTemplate"),
                 EnableRequestLog = Flag(root, "enableRequestLog"),
                 EnableProbeRequestLog = Flag(root, "enableProbeRequestLog"),

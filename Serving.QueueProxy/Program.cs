@@ -2,15 +2,18 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Serving.Concurrency;
+using Serving.Concurrency.Sockets;
 using Serving.QueueProxy;
+using Serving.QueueProxy.Telemetry;
 
-// Must be set before the first socket is created: completions then run inline on the polling thread, which halves the cost of a request.
-Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
+InlineCompletions.Enable();
 
 QueueProxyConfig config;
+ILoggerFactory? export;
 try
 {
     config = QueueProxyConfig.Read(Environment.GetEnvironmentVariable);
+    export = SidecarTelemetry.LogExport(config);
 }
 catch (FormatException exception)
 {
@@ -22,7 +25,7 @@ var level = LoggingLevel.Of(
     Environment.GetEnvironmentVariable("SERVING_LOGGING_LEVEL"),
     Environment.GetEnvironmentVariable("SERVING_LOGGING_CONFIG")
 );
-using var loggers = new StandardErrorLogger(level, $"{config.Namespace}/{config.Revision}", config.Pod, TimeProvider.System);
+using var loggers = new StandardErrorLogger(level, $"{config.Namespace}/{config.Revision}", config.Pod, TimeProvider.System, export);
 var background = loggers.CreateLogger("Serving.Background");
 using var failures = BackgroundFailure.Listen((what, failure) => background.LogError(failure, "{What} failed", what));
 BackgroundFailure.ObserveTasks();

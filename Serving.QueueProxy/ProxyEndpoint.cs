@@ -4,6 +4,7 @@ using Serving.Dataplane;
 using Serving.Dataplane.Requests;
 using Serving.Dataplane.Statistics;
 using Serving.Dataplane.Throttling;
+using Serving.Dataplane.Tracing;
 using Serving.Dataplane.Upstreams;
 using Serving.QueueProxy.Readiness;
 using Serving.QueueProxy.Telemetry;
@@ -11,12 +12,13 @@ using Serving.QueueProxy.Telemetry;
 namespace Serving.QueueProxy;
 
 /// <summary>
-/// Forwards requests to the user container: counted, limited to <c>containerConcurrency</c>, with the timeouts of the revision, over the
-/// protocol they arrived in.
+/// Forwards requests to the user container: counted, limited to <c>containerConcurrency</c> and to the number that an ephemeral pod serves,
+/// with the timeouts of the revision, over the protocol they arrived in.
 /// </summary>
 internal sealed class ProxyEndpoint
 {
     private const int QueueDepthFactor = 10;
+    public const string Spent = "this pod has served its number of requests";
 
     private readonly IUpstream _upstream;
     private readonly RequestStats _stats;
@@ -24,8 +26,9 @@ internal sealed class ProxyEndpoint
     private readonly UserProber _prober;
     private readonly TimeProvider _time;
     private readonly RequestMetrics? _metrics;
-    private readonly RequestTracing? _tracing;
+    private readonly RequestTracer? _tracer;
     private readonly Breaker? _breaker;
+    private readonly RequestBudget? _budget;
     private readonly RequestTimeouts _timeouts;
     private readonly UpstreamTarget _http1;
     private readonly UpstreamTarget _http2;
@@ -38,16 +41,18 @@ internal sealed class ProxyEndpoint
         Drainer drainer,
         UserProber prober,
         SidecarTelemetry telemetry,
+        RequestBudget? budget,
         TimeProvider time
     )
     {
+        _budget = budget;
         _prober = prober;
-        _upstream = upstream;
+        _tracer = telemetry.Tracer;
+        _upstream = _tracer is null ? upstream : new TracedUpstream(upstream, _tracer);
         _stats = stats;
         _drainer = drainer;
         _time = time;
         _metrics = telemetry.Metrics;
-        _tracing = telemetry.Tracing;
 
         // The queue holds ten times the concurrency, which gives the autoscaler time to react.
         if (config.ContainerConcurrency > 0)
@@ -62,10 +67,15 @@ internal sealed class ProxyEndpoint
     /// <summary>Limits and queues requests; null when there is no limit.</summary>
     public Breaker? Breaker => _breaker;
 
-    public async Task HandleAsync(HttpContext context)
+    public Task HandleAsync(HttpContext context) =>
+        _budget is null || _budget.TryTake()
+            ? ServeAsync(context)
+            : PlainText.WriteErrorAsync(context, StatusCodes.Status502BadGateway, Spent, unserved: Unserved.Unsent);
+
+    private async Task ServeAsync(HttpContext context)
     {
         _drainer.Begin();
-        using var span = _tracing?.Proxy();
+        using var span = _tracer?.Start(SpanNames.Proxy);
         var deadline = RequestDeadline.Start(context, _timeouts, _time);
         var upgrade = deadline.Upgrade;
         if (upgrade is not null)
@@ -101,16 +111,23 @@ internal sealed class ProxyEndpoint
             return await ForwardAsync(context, cancellation);
 
         bool admitted;
-        using (_tracing?.Wait())
+        var started = _metrics is null ? 0 : _time.GetTimestamp();
+        using (_tracer?.Start(SpanNames.Wait))
             admitted = await _breaker.EnterAsync(cancellation);
         if (!admitted)
         {
+            _budget?.Return();
+            if (cancellation.IsCancellationRequested)
+                return false;
+            _metrics?.Rejected();
             await PlainText.WriteOverloadAsync(context);
             return true;
         }
 
         try
         {
+            if (_metrics is not null && !ProbeRequest.IsProbe(context.Request))
+                _metrics.Waited(_time.GetElapsedTime(started));
             return await ForwardAsync(context, cancellation);
         }
         finally
@@ -121,8 +138,6 @@ internal sealed class ProxyEndpoint
 
     private async ValueTask<bool> ForwardAsync(HttpContext context, CancellationToken cancellation)
     {
-        if (_tracing is not null)
-            RequestTracing.Propagate(context);
         if (_metrics is null)
             return await SendAsync(context, cancellation) != UpstreamResult.Canceled;
 
@@ -132,7 +147,11 @@ internal sealed class ProxyEndpoint
         var result = await SendAsync(context, cancellation);
         var unanswered = result == UpstreamResult.Canceled && !context.Response.HasStarted;
         if (!ProbeRequest.IsProbe(context.Request))
-            _metrics.Invoked(_time.GetElapsedTime(started), unanswered ? StatusCodes.Status502BadGateway : context.Response.StatusCode);
+            _metrics.Invoked(
+                _time.GetElapsedTime(started),
+                context.Request,
+                unanswered ? StatusCodes.Status502BadGateway : context.Response.StatusCode
+            );
         return result != UpstreamResult.Canceled;
     }
 
@@ -143,6 +162,8 @@ internal sealed class ProxyEndpoint
         if (result is UpstreamResult.NotConnected or UpstreamResult.Lost)
         {
             _prober.Refused();
+            if (result == UpstreamResult.NotConnected)
+                _budget?.Return();
             var unserved = result == UpstreamResult.NotConnected ? Unserved.Unsent : Unserved.Lost;
             await PlainText.WriteErrorAsync(context, StatusCodes.Status502BadGateway, _refused, unserved: unserved);
         }

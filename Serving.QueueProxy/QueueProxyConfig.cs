@@ -40,6 +40,9 @@ internal sealed record QueueProxyConfig
     /// <summary>Maximum number of requests in the user container; 0 for no limit.</summary>
     public required int ContainerConcurrency { get; init; }
 
+    /// <summary>The number of requests that this pod serves; 0 for no limit.</summary>
+    public int MaxRequests { get; init; }
+
     public required TimeSpan Timeout { get; init; }
 
     public TimeSpan ResponseStartTimeout { get; init; }
@@ -93,6 +96,7 @@ internal sealed record QueueProxyConfig
             TlsPort = Number("QUEUE_SERVING_TLS_PORT", 8112),
             UserPort = Number("USER_PORT", required: true),
             ContainerConcurrency = Number("CONTAINER_CONCURRENCY", required: true),
+            MaxRequests = Number("QUEUE_MAX_REQUESTS"),
             Timeout = Seconds("REVISION_TIMEOUT_SECONDS"),
             ResponseStartTimeout = Seconds("REVISION_RESPONSE_START_TIMEOUT_SECONDS"),
             IdleTimeout = Seconds("REVISION_IDLE_TIMEOUT_SECONDS"),

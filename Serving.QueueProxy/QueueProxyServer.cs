@@ -44,7 +44,8 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
         _loggers = loggers;
         _logger = loggers.CreateLogger<QueueProxyServer>();
         var stats = new RequestStats(time);
-        _drainer = new Drainer(config.QuietPeriod, time);
+        var budget = config.MaxRequests > 0 ? new RequestBudget(config.MaxRequests) : null;
+        _drainer = new Drainer(config.QuietPeriod, time, budget);
         _upstream = Upstreams.Create(
             new UpstreamOptions
             {
@@ -56,9 +57,9 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
         );
         _telemetry = new SidecarTelemetry(config, time, _logger);
         var prober = new UserProber(ReadinessProbe.Parse(config.ReadinessProbe), config.DetectHttp2, time, _logger);
-        _proxy = new ProxyEndpoint(config, _upstream, stats, _drainer, prober, _telemetry, time);
-        _health = new HealthEndpoint(prober, _drainer);
-        _reporter = new StatReporter(stats, config.Pod, time);
+        _proxy = new ProxyEndpoint(config, _upstream, stats, _drainer, prober, _telemetry, budget, time);
+        _health = new HealthEndpoint(prober, _drainer, budget);
+        _reporter = new StatReporter(stats, config.Pod, budget, time);
 
         var endpoints = new List<DataplaneEndpoint> { new(config.ListenAddress, config.ServingPort) };
         if (PodCertificate.IsMounted(config.CertificateDirectory))
@@ -132,8 +133,7 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
             new DataplaneServerOptions
             {
                 Endpoints = endpoints,
-                InlineScheduling = true,
-                MaxConnections = ConnectionBound.OfMemory,
+                Limits = new ServerLimits { MaxConnections = ConnectionBound.OfMemory },
                 HeadBudget = _heads,
                 LoggerFactory = _loggers,
             },

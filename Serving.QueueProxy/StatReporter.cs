@@ -1,25 +1,30 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Serving.Concurrency;
+using Serving.Dataplane;
 using Serving.Dataplane.Requests;
 using Serving.Dataplane.Statistics;
 
 namespace Serving.QueueProxy;
 
-/// <summary>Computes a stat of the requests every second and serves the last one to the autoscaler.</summary>
+/// <summary>Computes a stat of the requests every second and serves the last one to the autoscaler, with the number of requests in
+/// flight.</summary>
 internal sealed class StatReporter : IDisposable
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
 
     private readonly RequestStats _stats;
     private readonly string _pod;
+    private readonly RequestBudget? _budget;
     private readonly TimeProvider _time;
     private readonly long _started;
     private readonly BackgroundTimer _timer;
     private byte[] _last;
 
-    public StatReporter(RequestStats stats, string pod, TimeProvider time)
+    public StatReporter(RequestStats stats, string pod, RequestBudget? budget, TimeProvider time)
     {
         _stats = stats;
+        _budget = budget;
         _pod = pod;
         _time = time;
         _started = time.GetTimestamp();
@@ -37,6 +42,9 @@ internal sealed class StatReporter : IDisposable
         var last = Volatile.Read(ref _last);
         context.Response.ContentType = StatCodec.ContentType;
         context.Response.ContentLength = last.Length;
+        if (_budget is { IsSpent: true })
+            context.Response.Headers[DataplaneHeaders.Spent] = "true";
+        context.Response.Headers[DataplaneHeaders.InFlight] = _stats.InFlight.ToString(CultureInfo.InvariantCulture);
         return context.Response.Body.WriteAsync(last).AsTask();
     }
 

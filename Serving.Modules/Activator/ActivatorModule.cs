@@ -6,6 +6,7 @@ using Serving.Activator.Statistics;
 using Serving.Activator.Throttling;
 using Serving.Concurrency;
 using Serving.Dataplane.Servers;
+using Serving.Dataplane.Tracing;
 using Serving.Dataplane.Upstreams;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Client;
@@ -31,7 +32,8 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     private readonly RevisionRegistry _registry;
     private readonly IRequestStatSink _sink;
     private readonly ConcurrencyReporter _reporter;
-    private readonly IUpstream _upstream;
+    private readonly TracedUpstream _upstream;
+    private readonly RequestTracer _tracer;
     private readonly ActivatorMetrics _metrics;
     private readonly ActivationHandler _handler;
     private readonly ActivatorEndpoint _endpoint;
@@ -74,23 +76,31 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
             options.Address,
             options.QueueDepth,
             options.Network,
-            new PodProber(options.PodTls, options.PodTlsPort, time)
+            new PodProber(options.PodTls, options.PodTlsPort, time),
+            _logger
         );
-        _metrics = new ActivatorMetrics(() => _registry.Entries);
+        _metrics = new ActivatorMetrics(_registry, time);
+        sink.ScaledFromZero += _registry.OnScaledFromZero;
         _reporter = new ConcurrencyReporter(environment.PodName, sink, time, Measured);
-        _upstream = Upstreams.Create(
-            new UpstreamOptions
-            {
-                ConnectTimeout = TimeSpan.FromSeconds(2),
-                MostIdleConnections = MostIdleConnectionsToPod,
-                LoggerFactory = loggers,
-            }
+        _tracer = new RequestTracer(RequestTelemetry.SourceName, options.Tracing);
+        _upstream = new TracedUpstream(
+            Upstreams.Create(
+                new UpstreamOptions
+                {
+                    ConnectTimeout = TimeSpan.FromSeconds(2),
+                    MostIdleConnections = MostIdleConnectionsToPod,
+                    LoggerFactory = loggers,
+                }
+            ),
+            _tracer,
+            RequestTelemetry.ProxyName
         );
         _handler = new ActivationHandler(
             _registry,
             _reporter,
             new PodForwarder(_upstream, options.PodTls, options.PodTlsPort),
-            requestLog,
+            new RequestTelemetry(requestLog, _tracer),
+            _metrics,
             time,
             _logger
         );
@@ -176,8 +186,10 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
     /// <summary>Removes all revisions and closes the connections to pods.</summary>
     public void Dispose()
     {
+        _sink.ScaledFromZero -= _registry.OnScaledFromZero;
         _registry.Dispose();
-        (_upstream as IDisposable)?.Dispose();
+        _upstream.Dispose();
+        _tracer.Dispose();
         _metrics.Dispose();
     }
 
@@ -206,6 +218,7 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         {
             _reporter.Report();
             _registry.FollowNetwork();
+            _registry.SweepColdStarts();
             _heartbeat.Beat();
         }
         catch (Exception exception)
@@ -223,8 +236,7 @@ public sealed partial class ActivatorModule : IServingModule, IDisposable
         return new DataplaneServerOptions
         {
             Endpoints = endpoints,
-            MaxConnections = _options.MaxConnections,
-            MaxHeaderBytes = _options.MaxRequestHeadBytes,
+            Limits = new ServerLimits { MaxConnections = _options.MaxConnections, MaxHeaderBytes = _options.MaxRequestHeadBytes },
             LoggerFactory = _loggers,
         };
     }

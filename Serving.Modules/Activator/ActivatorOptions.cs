@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using Serving.Api.Config;
 using Serving.Dataplane.Servers;
+using Serving.Dataplane.Tracing;
 using Serving.Dataplane.Upstreams;
 
 namespace Serving.Activator;
@@ -42,6 +43,9 @@ public sealed record ActivatorOptions(IPAddress Address)
 
     /// <summary>Returns the current config-network, which says whether a mesh may block requests to single pods.</summary>
     public Func<NetworkConfig> Network { get; init; } = static () => NetworkConfig.Default;
+
+    /// <summary>Which requests are traced; none by default.</summary>
+    public TraceSampling Tracing { get; init; } = new();
 
     /// <summary>How long it continues to serve after it is told to stop, until its peers know that it is not ready.</summary>
     public TimeSpan DrainDelay { get; init; } = TimeSpan.FromSeconds(45);

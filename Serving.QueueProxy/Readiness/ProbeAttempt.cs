@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Microsoft.Extensions.Logging;
+using Serving.Concurrency.Sockets;
 using Serving.Dataplane;
 using Serving.Dataplane.Probes;
 
@@ -64,7 +65,8 @@ internal sealed partial class ProbeAttempt(ReadinessProbe probe, bool detectHttp
     private async Task<bool> IsReadyOverHttp2Async(TimeSpan timeout)
     {
         using var deadline = new CancellationTokenSource(timeout, time);
-        using var handler = new SocketsHttpHandler { UseProxy = false };
+        using var handler = PoolConnections.CreateHandler();
+        handler.UseProxy = false;
         using var client = new HttpMessageInvoker(handler);
         using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{probe.Host}:{probe.Port}/{probe.Path.TrimStart('/')}")
         {

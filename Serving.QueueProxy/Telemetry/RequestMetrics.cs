@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http;
+using Serving.Instruments;
 using Serving.Observability.Requests;
 
 namespace Serving.QueueProxy.Telemetry;
@@ -11,23 +12,42 @@ internal sealed class RequestMetrics : IDisposable
     /// <summary>The meter's name.</summary>
     public const string MeterName = "Serving.QueueProxy";
 
-    private const string Status = "http.response.status_code";
-
-    private static readonly InstrumentAdvice<double> Seconds = new()
-    {
-        HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
-    };
+    private static readonly MetricAttribute Tag = new(
+        RouteTag.Attribute,
+        "the tag of the Route; `kn:default`, `kn:undefined` or `kn:disabled` without one"
+    );
 
     private readonly Meter _meter = new(MeterName);
     private readonly Histogram<double> _invocations;
     private readonly Histogram<double> _requests;
+    private readonly Histogram<double> _waits;
+    private readonly Counter<long> _rejected;
     private readonly Gauge<long> _depth;
 
     public RequestMetrics()
     {
-        _invocations = _meter.CreateHistogram("kn.serving.invocation.duration", "s", "The duration of task execution", null, Seconds);
+        _invocations = _meter
+            .CreateHistogram("kn.serving.invocation.duration", "s", "The duration of task execution", null, SecondsBuckets.Short)
+            .With(RequestAttributes.Status);
         _depth = _meter.CreateGauge<long>("kn.serving.queue.depth", "{request}", "Number of current requests in the queue");
-        _requests = _meter.CreateHistogram("http.server.request.duration", "s", "Duration of HTTP server requests.", null, Seconds);
+        _waits = _meter.CreateHistogram(
+            "kn.serving.queue.wait.duration",
+            "s",
+            "How long a request waited in the queue",
+            null,
+            SecondsBuckets.Short
+        );
+        _rejected = _meter.CreateCounter<long>("kn.serving.queue.rejected", "{request}", "Requests refused because the queue was full");
+        _requests = _meter
+            .CreateHistogram("http.server.request.duration", "s", "Duration of HTTP server requests.", null, SecondsBuckets.Short)
+            .With(
+                RequestAttributes.Method,
+                RequestAttributes.Status,
+                Tag,
+                RequestAttributes.Protocol,
+                RequestAttributes.Version,
+                RequestAttributes.Scheme
+            );
     }
 
     public void Dispose() => _meter.Dispose();
@@ -35,25 +55,28 @@ internal sealed class RequestMetrics : IDisposable
     /// <summary>Records that a request starts, with <paramref name="inFlight"/> requests running or waiting.</summary>
     public void Admitted(int inFlight) => _depth.Record(inFlight);
 
+    /// <summary>Records how long a request waited in the queue.</summary>
+    public void Waited(TimeSpan duration) => _waits.Record(duration.TotalSeconds);
+
+    /// <summary>Records a request that found the queue full.</summary>
+    public void Rejected() => _rejected.Add(1);
+
     /// <summary>Records the response of the user's program.</summary>
-    public void Invoked(TimeSpan duration, int status) =>
-        _invocations.Record(duration.TotalSeconds, new KeyValuePair<string, object?>(Status, status));
+    public void Invoked(TimeSpan duration, HttpRequest request, int status) =>
+        _invocations.Record(duration.TotalSeconds, RequestAttributes.Status.Of(RequestKind.Of(request, status).Status));
 
     /// <summary>Records the end of a request, including its time in the queue.</summary>
-    public void Completed(TimeSpan duration, HttpRequest request, int status, string tag) =>
+    public void Completed(TimeSpan duration, HttpRequest request, int status, string tag)
+    {
+        var kind = RequestKind.Of(request, status);
         _requests.Record(
             duration.TotalSeconds,
-            new("http.request.method", MethodOf(request)),
-            new(Status, status),
-            new(RouteTag.Attribute, tag),
-            new("network.protocol.name", "http"),
-            new("network.protocol.version", RequestProtocol.Version(request)),
-            new("url.scheme", request.Scheme)
+            RequestAttributes.Method.Of(kind.Method),
+            RequestAttributes.Status.Of(kind.Status),
+            Tag.Of(tag),
+            RequestAttributes.Protocol.Of("http"),
+            RequestAttributes.Version.Of(kind.Version),
+            RequestAttributes.Scheme.Of(request.Scheme)
         );
-
-    // Clients may send any method; the number of series must stay small.
-    private static string MethodOf(HttpRequest request) =>
-        request.Method is "GET" or "HEAD" or "POST" or "PUT" or "PATCH" or "DELETE" or "OPTIONS" or "CONNECT" or "TRACE"
-            ? request.Method
-            : "_OTHER";
+    }
 }

@@ -1,11 +1,13 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Serving.Dataplane.Requests;
+using Serving.Dataplane.Tracing;
 using Serving.Observability.Requests;
 
 namespace Serving.QueueProxy.Telemetry;
 
 /// <summary>Wraps request handling with logging, metrics and tracing. Created only if at least one of them is enabled.</summary>
-internal sealed class RequestObserver(LoggedRequests? log, RequestMetrics? metrics, RequestTracing? tracing, TimeProvider time)
+internal sealed class RequestObserver(LoggedRequests? log, RequestMetrics? metrics, RequestTracer? tracer, TimeProvider time)
 {
     /// <summary>Handles a request and records it.</summary>
     public async Task ServeAsync(HttpContext context, RequestDelegate next)
@@ -22,7 +24,7 @@ internal sealed class RequestObserver(LoggedRequests? log, RequestMetrics? metri
         var tag = RouteTag.Of(context.Request);
         var started = time.GetTimestamp();
         var body = written is null ? null : CountingBody.Watch(context);
-        using var span = probe ? null : tracing?.Serve(context, tag);
+        using var span = probe ? null : Trace(context, tag);
         var failed = true;
         try
         {
@@ -33,10 +35,19 @@ internal sealed class RequestObserver(LoggedRequests? log, RequestMetrics? metri
         {
             var elapsed = time.GetElapsedTime(started);
             var status = failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode;
-            RequestTracing.Answered(span, status);
+            SpanAttributes.Responded(span, status);
             if (!probe)
                 metrics?.Completed(elapsed, context.Request, status, tag);
             written?.Log.Write(context, status, body!.Written, elapsed, written.Revision);
         }
+    }
+
+    private Activity? Trace(HttpContext context, string tag)
+    {
+        if (tracer?.TryBegin(context.Request, out var parent) != true)
+            return null;
+        var span = tracer.Serve(context, SpanNames.Server, parent);
+        span?.SetTag(RouteTag.Attribute, tag);
+        return span;
     }
 }

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Serving.Dataplane.Requests;
 using Serving.Dataplane.Servers;
+using Serving.Dataplane.Tracing;
 using Serving.Observability.Metrics;
 using Serving.Observability.Requests;
 using Serving.Observability.Telemetry;
@@ -18,6 +19,9 @@ namespace Serving.QueueProxy.Telemetry;
 internal sealed partial class SidecarTelemetry : IDisposable
 {
     private const string Prometheus = "prometheus";
+    private static readonly string[] Meters = [RequestMetrics.MeterName, DroppedLines.MeterName, "System.Runtime"];
+    private static readonly string Version =
+        typeof(SidecarTelemetry).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
 
     private readonly QueueProxyConfig _config;
     private readonly RequestLog? _log;
@@ -31,18 +35,18 @@ internal sealed partial class SidecarTelemetry : IDisposable
         _log = Log(observability, logger);
         var served = observability.RequestMetricsProtocol == Prometheus;
         if (served)
-            _exporter = new PrometheusExporter(RequestMetrics.MeterName, "System.Runtime");
-        if (Sends(observability.RequestMetricsProtocol) || Sends(observability.TracingProtocol))
-            _export = Start(config, logger);
+            _exporter = new PrometheusExporter(time, Meters) { Target = Target(config) };
+        if (OptionsOf(config) is var options && (options.SendsMetrics || options.SendsTraces))
+            _export = Start(options, logger);
         if (served || _export is { SendsMetrics: true })
             Metrics = new RequestMetrics();
         if (_export is { SendsTraces: true })
-            Tracing = new RequestTracing();
-        if (_log is not null || Metrics is not null || Tracing is not null)
+            Tracer = new RequestTracer(SpanNames.Source, new TraceSampling(observability.TracingSamplingRate));
+        if (_log is not null || Metrics is not null || Tracer is not null)
             Observer = new RequestObserver(
                 _log is null ? null : new LoggedRequests(_log, Revision(config), observability.EnableProbeRequestLog),
                 Metrics,
-                Tracing,
+                Tracer,
                 time
             );
     }
@@ -54,7 +58,23 @@ internal sealed partial class SidecarTelemetry : IDisposable
     public RequestMetrics? Metrics { get; }
 
     /// <summary>The spans; null when disabled.</summary>
-    public RequestTracing? Tracing { get; }
+    public RequestTracer? Tracer { get; }
+
+    /// <summary>Creates loggers that export the sidecar's own log lines; null when they are not exported.</summary>
+    /// <exception cref="FormatException">The endpoint is not an absolute URI.</exception>
+    public static ILoggerFactory? LogExport(QueueProxyConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        var options = OptionsOf(config);
+        try
+        {
+            return options.SendsLogs ? TelemetryExport.StartLogs(options) : null;
+        }
+        catch (ArgumentException exception)
+        {
+            throw new FormatException($"The environment variable OBSERVABILITY_CONFIG is wrong: {exception.Message}", exception);
+        }
+    }
 
     /// <summary>The endpoint on which metrics are served, on a port of its own; null when they are not served.</summary>
     public DataplaneEndpoint? Endpoint
@@ -92,7 +112,7 @@ internal sealed partial class SidecarTelemetry : IDisposable
         _export?.Dispose();
         _exporter?.Dispose();
         Metrics?.Dispose();
-        Tracing?.Dispose();
+        Tracer?.Dispose();
         _log?.Dispose();
     }
 
@@ -101,7 +121,7 @@ internal sealed partial class SidecarTelemetry : IDisposable
     {
         if (!observability.EnableRequestLog || observability.RequestLogTemplate.Length == 0)
             return null;
-        var log = new RequestLog(Console.OpenStandardOutput());
+        var log = new RequestLog(Console.OpenStandardOutput(), "queue-proxy");
         try
         {
             log.SetTemplate(observability.RequestLogTemplate);
@@ -118,37 +138,47 @@ internal sealed partial class SidecarTelemetry : IDisposable
     private static RequestLogRevision Revision(QueueProxyConfig config) =>
         new(config.Namespace, config.Revision, config.Service, config.Configuration, config.Pod, config.PodIP);
 
-    private static bool Sends(string protocol) => protocol is TelemetryOptions.Grpc or TelemetryOptions.HttpProtobuf;
-
-    private static TelemetryExport? Start(QueueProxyConfig config, ILogger logger)
+    private static TelemetryExport? Start(TelemetryOptions options, ILogger logger)
     {
-        var observability = config.Observability;
         try
         {
-            return TelemetryExport.Start(
-                new TelemetryOptions(config.TelemetryName)
-                {
-                    ServiceInstance = config.Pod,
-                    ServiceVersion =
-                        typeof(SidecarTelemetry).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
-                        ?? "",
-                    Attributes = Attributes(config),
-                    MetricsProtocol = observability.RequestMetricsProtocol,
-                    MetricsEndpoint = observability.RequestMetricsEndpoint,
-                    MetricsExportInterval = observability.RequestMetricsExportInterval,
-                    Meters = [RequestMetrics.MeterName, "System.Runtime"],
-                    TracingProtocol = observability.TracingProtocol,
-                    TracingEndpoint = observability.TracingEndpoint,
-                    TracingSamplingRate = observability.TracingSamplingRate,
-                    ActivitySources = [RequestTracing.SourceName],
-                }
-            );
+            return TelemetryExport.Start(options);
         }
         catch (ArgumentException exception)
         {
             LogEndpoint(logger, exception.Message);
             return null;
         }
+    }
+
+    private static TelemetryOptions OptionsOf(QueueProxyConfig config)
+    {
+        var observability = config.Observability;
+        return new TelemetryOptions(config.TelemetryName)
+        {
+            ServiceInstance = config.Pod,
+            ServiceVersion = Version,
+            Attributes = Attributes(config),
+            MetricsProtocol = observability.RequestMetricsProtocol,
+            MetricsEndpoint = observability.RequestMetricsEndpoint,
+            MetricsExportInterval = observability.RequestMetricsExportInterval,
+            Meters = Meters,
+            TracingProtocol = observability.TracingProtocol,
+            TracingEndpoint = observability.TracingEndpoint,
+            TracingSamplingRate = observability.TracingSamplingRate,
+            ActivitySources = [SpanNames.Source],
+            LogsProtocol = observability.LoggingProtocol,
+            LogsEndpoint = observability.LoggingEndpoint,
+        };
+    }
+
+    private static Dictionary<string, string> Target(QueueProxyConfig config)
+    {
+        var attributes = Attributes(config);
+        attributes["service.name"] = config.TelemetryName;
+        attributes["service.instance.id"] = config.Pod;
+        attributes["service.version"] = Version;
+        return attributes;
     }
 
     private static Dictionary<string, string> Attributes(QueueProxyConfig config)

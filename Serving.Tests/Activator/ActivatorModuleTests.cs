@@ -14,8 +14,10 @@ using Serving.Dataplane;
 using Serving.Dataplane.Statistics;
 using Serving.Dataplane.Upstreams;
 using Serving.Kubernetes.Hosting;
+using Serving.Observability.Metrics;
 using Serving.Observability.Requests;
 using Serving.Tests.Dataplane;
+using Serving.Tests.Observability;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Activator;
@@ -386,7 +388,58 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         await Eventually.HoldsAsync(() => metrics.Collect().Should().Contain($"kn.revision.request.active{{{Of}}}", 0));
 
         await _cluster.DeleteAsync(Resources.Revisions, "ns", "rev", default);
-        metrics.Collect().Should().BeEmpty();
+        metrics.Collect().Keys.Should().NotContain(series => series.StartsWith("kn.revision.", StringComparison.Ordinal));
+    }
+
+    [Test]
+    public async Task Measures_requests_waits_refusals_and_capacity_until_the_revision_is_gone()
+    {
+        PutRevision(concurrency: 2);
+        using var exporter = new PrometheusExporter("Serving.Activator");
+        var revision = new[]
+        {
+            ("k8s_namespace_name", "ns"),
+            ("kn_revision_name", "rev"),
+            ("kn_service_name", "svc"),
+            ("kn_configuration_name", "conf"),
+        };
+        await using var pod = await FakePod.StartAsync(context =>
+        {
+            context.Response.StatusCode = StatusCodes.Status201Created;
+            return context.Response.WriteAsync("ok");
+        });
+
+        // No pod yet: five wait, and the sixth finds the queue full.
+        var answers = Enumerable.Range(0, 5).Select(_ => SendAsync()).ToList();
+        await Eventually.HoldsAsync(() => Scrape().Sum("kn_revision_request_queued", ("kn_revision_name", "rev")).Should().Be(5));
+        Scrape().Sum("kn_activator_capacity", revision).Should().Be(0);
+        Scrape().Sum("kn_activator_pods", revision).Should().Be(0);
+        using (var refused = await SendAsync())
+            refused.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
+        _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));
+        foreach (var answer in await Task.WhenAll(answers))
+            answer.Dispose();
+
+        await Eventually.HoldsAsync(() =>
+        {
+            var read = Scrape();
+            read.Sum("http_server_request_duration_seconds_count", [.. revision, ("http_response_status_code", "201")]).Should().Be(5);
+            read.Sum("http_server_request_duration_seconds_count", [.. revision, ("http_response_status_code", "503")]).Should().Be(1);
+            read.Sum("http_server_request_duration_seconds_count", [.. revision, ("network_protocol_name", "http"), ("url_scheme", "http")])
+                .Should()
+                .Be(6);
+            read.Sum("kn_activator_request_wait_duration_seconds_count", revision).Should().Be(6);
+            read.Sum("kn_activator_request_wait_duration_seconds_sum", revision).Should().BePositive();
+            read.Sum("kn_activator_request_rejected_total", [.. revision, ("reason", "queue_full")]).Should().Be(1);
+            read.Sum("kn_activator_capacity", revision).Should().Be(2);
+            read.Sum("kn_activator_pods", revision).Should().Be(1);
+        });
+
+        await _cluster.DeleteAsync(Resources.Revisions, "ns", "rev", default);
+        Scrape();
+        Scrape().Samples.Keys.Should().NotContain(static key => key.Contains("kn_revision_name", StringComparison.Ordinal));
+
+        MetricsText Scrape() => MetricsText.Read(exporter.Render(TextFormat.OpenMetrics), openMetrics: true);
     }
 
     [Test]

@@ -1,5 +1,6 @@
 using System.Net;
 using FluentAssertions;
+using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 using Serving.Activator.Throttling;
 using Serving.Api;
@@ -68,7 +69,8 @@ public sealed class RevisionRegistryTests
             IPAddress.Loopback,
             queueDepth: 10,
             () => NoMesh,
-            new PodProber(null, tlsPort: 8112, new ManualTimeProvider())
+            new PodProber(null, tlsPort: 8112, new ManualTimeProvider()),
+            NullLogger.Instance
         );
     }
 
@@ -109,6 +111,8 @@ public sealed class RevisionRegistryTests
         public IReadOnlyList<Pod> List(string? ns = null) => copy;
 
         public IReadOnlyList<Pod> ByOwner(string uid) => [];
+
+        public IReadOnlyList<Pod> ByIndex(CacheIndex<Pod> index, string ns, string value) => [];
 
         public IReadOnlyList<Pod> ByLabel(string ns, string key, string value)
         {

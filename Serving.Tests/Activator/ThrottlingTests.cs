@@ -35,6 +35,108 @@ public sealed class ThrottlingTests
         throttler.Capacity.Should().Be(0);
     }
 
+    [Test]
+    public void Ephemeral_pods_lose_capacity_with_every_request()
+    {
+        var throttler = new RevisionThrottler(containerConcurrency: 1, queueDepth: 1, mostRequests: 2);
+        throttler.SetPods(["a"]);
+        for (var request = 1; request <= 2; request++)
+        {
+            throttler.Capacity.Should().Be(1);
+            var pod = throttler.Reserve()!;
+            throttler.Reserve().Should().BeNull();
+            throttler.Release(pod).Should().Be(request == 2);
+        }
+
+        throttler.Capacity.Should().Be(0);
+        throttler.Reserve().Should().BeNull();
+        throttler.SetPods([]);
+        throttler.SetPods(["a"]);
+        throttler.Capacity.Should().Be(1, "the pod responded that it takes more, or another has its address");
+    }
+
+    [Test]
+    public void Requests_of_ephemeral_pods_that_are_gone_take_no_capacity_of_others()
+    {
+        var throttler = new RevisionThrottler(containerConcurrency: 2, queueDepth: 1, mostRequests: 2);
+        throttler.SetPods(["a"]);
+        var (one, other) = (Enter(throttler), Enter(throttler));
+        throttler.SetPods([]);
+        throttler.SetPods(["b"]);
+        var third = Enter(throttler);
+        third.Address.Should().Be("b");
+        Leave(throttler, one);
+        Leave(throttler, other);
+        throttler.Capacity.Should().Be(2);
+        Enter(throttler).Address.Should().Be("b");
+        throttler.EnterAsync(default).AsTask().IsCompleted.Should().BeFalse();
+    }
+
+    [TestCase(0)]
+    [TestCase(1)]
+    [TestCase(4)]
+    public async Task Every_request_that_is_admitted_finds_an_ephemeral_pod_and_none_waits_while_one_has_room(int concurrency)
+    {
+        const int most = 3;
+        var random = new Random(concurrency);
+        var throttler = new RevisionThrottler(concurrency, queueDepth: 100_000, mostRequests: most);
+        var (pods, made) = (new List<string>(), 0);
+        var (running, waiting) = (new List<PodTracker>(), new Queue<Task<bool>>());
+        var sent = new Dictionary<PodTracker, int>();
+        for (var step = 0; step < 5000; step++)
+        {
+            switch (random.Next(5))
+            {
+                case 0 when pods.Count < 8:
+                    pods.Add($"pod-{++made}");
+                    throttler.SetPods(pods);
+                    break;
+                case 1 when pods.Count > 0 && random.Next(4) == 0:
+                    pods.RemoveAt(random.Next(pods.Count));
+                    throttler.SetPods(pods);
+                    break;
+                case 2 when running.Count > 0:
+                    var pod = running[random.Next(running.Count)];
+                    running.Remove(pod);
+                    if (throttler.Release(pod) && pods.Remove(pod.Address))
+                        throttler.SetPods(pods);
+                    throttler.Exit();
+                    break;
+                default:
+                    waiting.Enqueue(throttler.EnterAsync(default).AsTask());
+                    break;
+            }
+
+            // Waiters continue on other threads, in order; those that were admitted have their slot.
+            while (waiting.TryPeek(out var next) && (next.IsCompleted || throttler.Waiting < waiting.Count))
+            {
+                (await waiting.Dequeue()).Should().BeTrue();
+                var reserved = throttler.Reserve();
+                reserved.Should().NotBeNull();
+                running.Add(reserved!);
+                sent[reserved!] = sent.GetValueOrDefault(reserved!) + 1;
+            }
+
+            if (waiting.Count > 0)
+                throttler.Reserve().Should().BeNull("a request waits");
+        }
+
+        sent.Values.Max().Should().Be(most);
+        sent.Count.Should().BeGreaterThan(100);
+    }
+
+    private static PodTracker Enter(RevisionThrottler throttler)
+    {
+        throttler.EnterAsync(default).AsTask().Result.Should().BeTrue();
+        return throttler.Reserve()!;
+    }
+
+    private static void Leave(RevisionThrottler throttler, PodTracker pod)
+    {
+        throttler.Release(pod);
+        throttler.Exit();
+    }
+
     [TestCase(10, 3, 1, 30)]
     [TestCase(10, 3, 4, 7)]
     [TestCase(1, 1, 3, 1)]

@@ -7,7 +7,22 @@ namespace Serving.Tests.QueueProxy;
 /// replaced.</summary>
 internal sealed class PodCertificates : IDisposable
 {
+    private const UnixFileMode ReadableByAll =
+        UnixFileMode.UserRead
+        | UnixFileMode.UserWrite
+        | UnixFileMode.UserExecute
+        | UnixFileMode.GroupRead
+        | UnixFileMode.GroupExecute
+        | UnixFileMode.OtherRead
+        | UnixFileMode.OtherExecute;
+
     private int _generation;
+
+    public PodCertificates()
+    {
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(Directory, ReadableByAll);
+    }
 
     public string Directory { get; } = System.IO.Directory.CreateTempSubdirectory("certs").FullName;
 

@@ -56,6 +56,8 @@ internal sealed class QueueProxyProcess : Sidecar, IDisposable
         return new QueueProxyProcess(Process.Start(start)!, endpoints);
     }
 
+    public override Task<string> OutputAsync() => Task.FromResult(string.Join('\n', [.. _output, .. _errors]));
+
     public override async Task TerminateAsync()
     {
         using var kill = Process.Start("kill", ["-TERM", Text(_process.Id)]);

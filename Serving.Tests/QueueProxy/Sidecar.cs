@@ -54,6 +54,9 @@ internal abstract class Sidecar : IAsyncDisposable
         return await client.SendAsync(request);
     }
 
+    /// <summary>What it wrote until now, standard output and error.</summary>
+    public abstract Task<string> OutputAsync();
+
     /// <summary>Sends SIGTERM.</summary>
     public abstract Task TerminateAsync();
 

@@ -6,6 +6,8 @@ using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
 using Serving.Controller.Revisions.Resources;
 using Serving.Tests.Dataplane;
+using Serving.Tests.Observability;
+using Serving.Tests.Observability.Otlp;
 using Serving.Tests.Support;
 using ServingObservability = Serving.Api.Config.ObservabilityConfig;
 
@@ -134,6 +136,61 @@ public sealed class SidecarTelemetryTests
     }
 
     [Test]
+    public async Task OpenMetrics_has_the_revision_the_queue_and_the_traces_of_requests()
+    {
+        var release = new TaskCompletionSource();
+        await using var user = await TestServer.StartAsync(_ => release.Task);
+        await using var collector = await TestServer.StartAsync(static _ => Task.CompletedTask);
+        using var proxy = await StartAsync(
+            user,
+            new ServingObservability
+            {
+                RequestMetricsProtocol = "prometheus",
+                TracingProtocol = "http/protobuf",
+                TracingEndpoint = $"http://{collector.Address}/v1/traces",
+                TracingSamplingRate = 1,
+            },
+            ("CONTAINER_CONCURRENCY", "1"),
+            ("SERVING_SERVICE", "hello")
+        );
+        using var request = new HttpRequestMessage(HttpMethod.Get, proxy.Serving);
+        request.Headers.Add("traceparent", $"00-{TraceId}-b7ad6b7169203331-01");
+
+        // One runs and ten wait: the last is refused.
+        var answers = Enumerable.Range(0, 11).Select(_ => _client.GetAsync(proxy.Serving)).Append(_client.SendAsync(request)).ToList();
+        await Eventually.HoldsAsync(async () => (await ScrapeAsync()).Sum("kn_serving_queue_rejected_total").Should().Be(1));
+        release.SetResult();
+        foreach (var answer in await Task.WhenAll(answers))
+            answer.Dispose();
+
+        await Eventually.HoldsAsync(async () =>
+        {
+            var read = await ScrapeAsync();
+            read.Sum("kn_serving_queue_wait_duration_seconds_count").Should().Be(11);
+            read.Sum("kn_serving_invocation_duration_seconds_count", ("http_response_status_code", "200")).Should().Be(11);
+            read.Sum("target_info", ("kn_revision_name", "rev"), ("kn_service_name", "hello"), ("k8s_namespace_name", "ns")).Should().Be(1);
+            read.Exemplars.Should()
+                .Contain(exemplar =>
+                    exemplar.Sample.StartsWith("http_server_request_duration_seconds_bucket", StringComparison.Ordinal)
+                    && exemplar.Labels["trace_id"].Length == 32
+                    && exemplar.Labels["span_id"].Length == 16
+                );
+        });
+
+        async Task<MetricsText> ScrapeAsync()
+        {
+            using var scrape = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.UserMetrics, "metrics"));
+            scrape.Headers.TryAddWithoutValidation(
+                "Accept",
+                "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3"
+            );
+            using var response = await _client.SendAsync(scrape);
+            response.Content.Headers.ContentType!.MediaType.Should().Be("application/openmetrics-text");
+            return MetricsText.Read(await response.Content.ReadAsStringAsync(), openMetrics: true);
+        }
+    }
+
+    [Test]
     public async Task Nobody_listens_for_scrapes_when_metrics_are_off()
     {
         await using var user = await TestServer.StartAsync(static _ => Task.CompletedTask);
@@ -191,6 +248,139 @@ public sealed class SidecarTelemetryTests
             .And.Contain("hello")
             .And.Contain(Encoding.Latin1.GetString(Convert.FromHexString(TraceId)));
         received["/v1/metrics"].Should().Contain("kn.serving.invocation.duration").And.Contain("kn.serving.queue.depth");
+    }
+
+    [TestCase("http/protobuf")]
+    [TestCase("grpc")]
+    public async Task Its_spans_are_one_trace_from_the_caller_to_the_program(string protocol)
+    {
+        await using var collector = await OtlpReceiver.StartAsync();
+        var parents = new ConcurrentQueue<(string W3C, string B3)>();
+        await using var user = await TestServer.StartAsync(context =>
+        {
+            parents.Enqueue((context.Request.Headers.TraceParent.ToString(), context.Request.Headers["b3"].ToString()));
+            context.Response.StatusCode = 500;
+            return Task.CompletedTask;
+        });
+        using var proxy = await StartAsync(
+            user,
+            new ServingObservability
+            {
+                TracingProtocol = protocol,
+                TracingEndpoint = collector.Endpoint(protocol, "traces"),
+                TracingSamplingRate = 0.5,
+            },
+            ("CONTAINER_CONCURRENCY", "1"),
+            ("SERVING_SERVICE", "hello")
+        );
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Serving, "a?b=c"));
+        request.Headers.Add("b3", $"{TraceId}-b7ad6b7169203331-1");
+        (await _client.SendAsync(request)).Dispose();
+        using var refused = new HttpRequestMessage(HttpMethod.Get, proxy.Serving);
+        refused.Headers.Add("b3", "0");
+        (await _client.SendAsync(refused)).Dispose();
+        await proxy.TerminateAsync();
+        (await proxy.ExitCodeAsync()).Should().Be(0);
+
+        collector.Spans.Should().OnlyContain(static span => span.TraceId == TraceId && span.Service == "hello");
+        var spans = collector.Spans.ToDictionary(static span => span.Name);
+        spans.Keys.Should().BeEquivalentTo("queue", "kn.queueproxy.proxy", "kn.queueproxy.wait", "HTTP GET");
+        spans["queue"].ParentId.Should().Be("b7ad6b7169203331");
+        spans["queue"].Span.Kind.Should().Be(ReceivedSpan.Server);
+        spans["queue"].Span.Status.Code.Should().Be(ReceivedSpan.Error);
+        spans["queue"]
+            .Attributes.Should()
+            .Contain("http.response.status_code", "500")
+            .And.Contain("url.path", "/a")
+            .And.Contain("kn.route.tag", "kn:disabled");
+        spans["kn.queueproxy.proxy"].ParentId.Should().Be(spans["queue"].Id);
+        spans["kn.queueproxy.wait"].ParentId.Should().Be(spans["kn.queueproxy.proxy"].Id);
+        spans["HTTP GET"].ParentId.Should().Be(spans["kn.queueproxy.proxy"].Id);
+        spans["HTTP GET"].Span.Kind.Should().Be(ReceivedSpan.Client);
+        var program = spans["HTTP GET"].Id;
+        parents.Should().Equal(($"00-{TraceId}-{program}-01", $"{TraceId}-{program}-1-{spans["kn.queueproxy.proxy"].Id}"), ("", "0"));
+    }
+
+    [Test]
+    public async Task Writes_its_spans_as_lines_where_it_is_told_to()
+    {
+        await using var user = await TestServer.StartAsync(static _ => Task.CompletedTask);
+        using var proxy = await StartAsync(
+            user,
+            new ServingObservability { TracingProtocol = "stdout", TracingSamplingRate = 1 },
+            ("SERVING_SERVICE", "hello")
+        );
+        using var request = new HttpRequestMessage(HttpMethod.Get, proxy.Serving);
+        request.Headers.Add("traceparent", $"00-{TraceId}-b7ad6b7169203331-01");
+        (await _client.SendAsync(request)).Dispose();
+        await proxy.TerminateAsync();
+        (await proxy.ExitCodeAsync()).Should().Be(0);
+
+        var spans = new Dictionary<string, JsonNode>();
+        await Eventually.HoldsAsync(() =>
+        {
+            spans = proxy.Output.Select(static line => JsonNode.Parse(line)!).ToDictionary(static span => Text(span["Name"]));
+            spans.Keys.Should().BeEquivalentTo("queue", "kn.queueproxy.proxy", "HTTP GET");
+        });
+        var queue = spans["queue"];
+        Text(queue["SpanContext"]!["TraceID"]).Should().Be(TraceId);
+        Text(queue["Parent"]!["SpanID"]).Should().Be("b7ad6b7169203331");
+        queue["Parent"]!["Remote"]!.GetValue<bool>().Should().BeTrue();
+        queue["SpanKind"]!.GetValue<int>().Should().Be(2);
+        Attributes(queue["Attributes"]!).Should().Contain("http.response.status_code", ("INT64", "200"));
+        Attributes(queue["Resource"]!).Should().Contain("service.name", ("STRING", "hello"));
+        Text(spans["kn.queueproxy.proxy"]["Parent"]!["SpanID"]).Should().Be(Text(queue["SpanContext"]!["SpanID"]));
+
+        static string Text(JsonNode? node) => node!.GetValue<string>();
+        static Dictionary<string, (string Type, string Value)> Attributes(JsonNode list) =>
+            list.AsArray()
+                .ToDictionary(
+                    static one => Text(one!["Key"]),
+                    static one => (Text(one!["Value"]!["Type"]), one["Value"]!["Value"]!.ToString())
+                );
+    }
+
+    [TestCase("http/protobuf")]
+    [TestCase("grpc")]
+    public async Task Exports_its_log_lines_too_where_it_is_told_to(string protocol)
+    {
+        await using var collector = await OtlpReceiver.StartAsync();
+        await using var user = await TestServer.StartAsync(static _ => Task.CompletedTask);
+        using var proxy = await StartAsync(
+            user,
+            new ServingObservability
+            {
+                LoggingProtocol = protocol,
+                LoggingEndpoint = collector.Endpoint(protocol, "logs"),
+                LoggingEnableRequestLog = true,
+                LoggingRequestLogTemplate = "{{",
+            },
+            ("SERVING_SERVICE", "hello")
+        );
+        await proxy.TerminateAsync();
+        (await proxy.ExitCodeAsync()).Should().Be(0);
+
+        var line = proxy.Errors.Should().ContainSingle(static one => one.Contains("The request log is disabled")).Which;
+        collector
+            .Records.Should()
+            .Contain(log => log.Service == "hello" && log.Text.Contains("The request log is disabled") && line.Contains("ERROR"));
+    }
+
+    [Test]
+    public async Task Says_which_endpoint_of_logs_is_wrong_and_ends()
+    {
+        using var proxy = QueueProxyProcess.Start(
+            1,
+            (
+                "OBSERVABILITY_CONFIG",
+                QueueObservability.Encode(new ServingObservability { LoggingProtocol = "grpc", LoggingEndpoint = "http://[" })
+            )
+        );
+
+        (await proxy.ExitCodeAsync()).Should().Be(1);
+        await Eventually.HoldsAsync(() =>
+            proxy.Errors.Should().Contain(static line => line.Contains("OBSERVABILITY_CONFIG") && line.Contains("\"http://[\""))
+        );
     }
 
     private async Task<QueueProxyProcess> StartAsync(

@@ -47,6 +47,105 @@ public abstract class SidecarTests
     }
 
     [Test]
+    public async Task Reports_its_requests_in_flight_with_each_stat()
+    {
+        var answered = new TaskCompletionSource();
+        await using var user = await TestServer.StartAsync(_ => answered.Task);
+        await using var proxy = await StartAsync(user.EndPoint.Port);
+        await ReadyAsync(proxy);
+        async Task InFlightAsync(string expected) =>
+            await Eventually.HoldsAsync(async () =>
+            {
+                using var stat = await _client.GetAsync(new Uri(proxy.Stats, "metrics"));
+                stat.Headers.GetValues("K-In-Flight").Should().Equal(expected);
+            });
+
+        var requests = Enumerable.Range(0, 3).Select(_ => _client.GetAsync(proxy.Serving)).ToList();
+        await InFlightAsync("3");
+        answered.SetResult();
+        foreach (var request in requests)
+            (await request).Dispose();
+        await InFlightAsync("0");
+    }
+
+    [Test]
+    public async Task Passes_exactly_its_number_of_requests_to_the_program_however_many_arrive_at_once(
+        [Values("0", "1", "3")] string concurrency
+    )
+    {
+        var (received, most) = (0, 7);
+        await using var user = await TestServer.StartAsync(async context =>
+        {
+            Interlocked.Increment(ref received);
+            await Task.Delay(20);
+            await context.Response.WriteAsync("served");
+        });
+        await using var proxy = await StartAsync(
+            user.EndPoint.Port,
+            ("QUEUE_MAX_REQUESTS", $"{most}"),
+            ("CONTAINER_CONCURRENCY", concurrency),
+            ("DRAIN_QUIET_SECONDS", "600")
+        );
+        await ReadyAsync(proxy);
+
+        var answers = await Task.WhenAll(
+            Enumerable
+                .Range(0, 60)
+                .Select(i => i % 2 == 0 ? _client.GetAsync(proxy.Serving) : _client.PostAsync(proxy.Serving, new StringContent("x")))
+        );
+
+        received.Should().Be(most);
+        answers.Count(answer => answer.StatusCode == HttpStatusCode.OK).Should().Be(most);
+        foreach (var refused in answers.Where(answer => answer.StatusCode != HttpStatusCode.OK))
+        {
+            refused.StatusCode.Should().Be(HttpStatusCode.BadGateway);
+            refused.Headers.GetValues("K-Unserved").Should().Equal("unsent");
+        }
+
+        using (var probe = await ProbeAsync(proxy))
+            probe.StatusCode.Should().Be(HttpStatusCode.Gone);
+        using (var stat = await _client.GetAsync(new Uri(proxy.Stats, "metrics")))
+            stat.Headers.GetValues("K-Spent").Should().Equal("true");
+        await proxy.TerminateAsync();
+        (await proxy.ExitCodeAsync()).Should().Be(0, "a pod that takes no more requests has no quiet period");
+    }
+
+    [Test]
+    public async Task A_request_that_did_not_reach_the_program_leaves_its_number_to_another()
+    {
+        var (received, arrived, go) = (0, new TaskCompletionSource(), new TaskCompletionSource());
+        await using var user = await TestServer.StartAsync(async _ =>
+        {
+            Interlocked.Increment(ref received);
+            arrived.TrySetResult();
+            await go.Task;
+        });
+        await using var proxy = await StartAsync(user.EndPoint.Port, ("QUEUE_MAX_REQUESTS", "2"), ("CONTAINER_CONCURRENCY", "1"));
+        await ReadyAsync(proxy);
+        var first = _client.GetAsync(proxy.Serving);
+        await arrived.Task;
+        using var impatient = new CancellationTokenSource();
+        var queued = _client.GetAsync(proxy.Serving, impatient.Token);
+        await SpentAsync("true");
+        await impatient.CancelAsync();
+        await FluentActions.Awaiting(() => queued).Should().ThrowAsync<OperationCanceledException>();
+        await SpentAsync(null);
+        go.SetResult();
+
+        (await first).StatusCode.Should().Be(HttpStatusCode.OK);
+        (await _client.GetAsync(proxy.Serving)).StatusCode.Should().Be(HttpStatusCode.OK);
+        (await _client.GetAsync(proxy.Serving)).StatusCode.Should().Be(HttpStatusCode.BadGateway);
+        received.Should().Be(2);
+
+        Task SpentAsync(string? expected) =>
+            Eventually.HoldsAsync(async () =>
+            {
+                using var stat = await _client.GetAsync(new Uri(proxy.Stats, "metrics"));
+                (stat.Headers.TryGetValues("K-Spent", out var values) ? values.Single() : null).Should().Be(expected);
+            });
+    }
+
+    [Test]
     public async Task Is_ready_the_moment_the_user_container_is()
     {
         await using var user = await TestServer.StartAsync(context =>

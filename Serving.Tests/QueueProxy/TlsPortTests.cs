@@ -6,12 +6,12 @@ using FluentAssertions;
 using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
 using Serving.Tests.Dataplane;
+using Serving.Tests.Support;
 
 namespace Serving.Tests.QueueProxy;
 
-/// <summary>The TLS port of the sidecar as a process.</summary>
-[TestFixture]
-public sealed class TlsPortTests
+/// <summary>The TLS port of the sidecar; the derived fixture decides what runs it.</summary>
+public abstract class TlsPortTests
 {
     private readonly HttpClient _client = new() { Timeout = TimeSpan.FromSeconds(30) };
     private readonly PodCertificates _certificates = new();
@@ -31,7 +31,7 @@ public sealed class TlsPortTests
     public async Task Serves_over_TLS_what_it_serves_in_clear_text(string version)
     {
         await using var user = await TestServer.StartAsync(context => context.Response.WriteAsync(context.Request.Protocol));
-        using var proxy = await StartAsync(user);
+        await using var proxy = await ReadyAsync(user);
         using var handler = new SocketsHttpHandler { SslOptions = Trusting(SslProtocols.None) };
         using var client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(30) };
         using var request = new HttpRequestMessage(HttpMethod.Get, proxy.Tls)
@@ -44,14 +44,14 @@ public sealed class TlsPortTests
 
         response.StatusCode.Should().Be(HttpStatusCode.OK);
         (await response.Content.ReadAsStringAsync()).Should().Be(version == "2.0" ? "HTTP/2" : "HTTP/1.1");
-        proxy.Errors.Should().NotContain(line => line.Contains("\"Warning\""));
+        (await proxy.OutputAsync()).Should().NotContain("\"Warning\"");
     }
 
     [Test]
     public async Task The_request_log_tells_TLS_from_clear_text()
     {
         await using var user = await TestServer.StartAsync(static _ => Task.CompletedTask);
-        using var proxy = await StartAsync(
+        await using var proxy = await ReadyAsync(
             user,
             ("OBSERVABILITY_CONFIG", """{"enableRequestLog":true,"requestLogTemplate":"TLS: {{.Request.TLS}}"}""")
         );
@@ -59,18 +59,18 @@ public sealed class TlsPortTests
         using var client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(30) };
 
         (await client.GetAsync(proxy.Tls)).Dispose();
-        await Support.Eventually.HoldsAsync(() => proxy.Output.Should().ContainMatch("TLS: {772 true *}"));
+        await Eventually.HoldsAsync(async () => (await proxy.OutputAsync()).Should().Match("*TLS: {772 true *}*"));
 
         (await client.GetAsync(proxy.Serving)).Dispose();
-        await Support.Eventually.HoldsAsync(() => proxy.Output.Should().Contain("TLS: <nil>"));
+        await Eventually.HoldsAsync(async () => (await proxy.OutputAsync()).Should().Contain("TLS: <nil>"));
     }
 
     [Test]
     public async Task Speaks_only_TLS_1_3_unless_an_older_version_is_allowed()
     {
         await using var user = await TestServer.StartAsync(static _ => Task.CompletedTask);
-        using var strict = await StartAsync(user);
-        using var lenient = await StartAsync(
+        await using var strict = await ReadyAsync(user);
+        await using var lenient = await ReadyAsync(
             user,
             ("QUEUE_PROXY_TLS_MIN_VERSION", "1.2"),
             ("QUEUE_PROXY_TLS_CIPHER_SUITES", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")
@@ -88,7 +88,7 @@ public sealed class TlsPortTests
     public async Task Takes_only_the_key_exchange_groups_that_are_named()
     {
         await using var user = await TestServer.StartAsync(static _ => Task.CompletedTask);
-        using var proxy = await StartAsync(user, ("QUEUE_PROXY_TLS_CURVE_PREFERENCES", "CurveP384"));
+        await using var proxy = await ReadyAsync(user, ("QUEUE_PROXY_TLS_CURVE_PREFERENCES", "CurveP384"));
 
         (await OpenSslAsync(proxy, "X25519")).Should().NotBe(0);
         (await OpenSslAsync(proxy, "P-384")).Should().Be(0);
@@ -97,19 +97,21 @@ public sealed class TlsPortTests
     [Test]
     public async Task Says_which_variable_is_wrong_and_ends()
     {
-        using var proxy = QueueProxyProcess.Start(
-            1,
-            ("CERTIFICATE_DIRECTORY", _certificates.Directory),
-            ("QUEUE_PROXY_TLS_MIN_VERSION", "1.0")
-        );
+        await using var proxy = await StartAsync(1, _certificates.Directory, ("QUEUE_PROXY_TLS_MIN_VERSION", "1.0"));
 
         (await proxy.ExitCodeAsync()).Should().Be(1);
-        await Support.Eventually.HoldsAsync(() => proxy.Errors.Should().ContainMatch("*QUEUE_PROXY_TLS_MIN_VERSION*"));
+        await Eventually.HoldsAsync(async () => (await proxy.OutputAsync()).Should().Contain("QUEUE_PROXY_TLS_MIN_VERSION"));
     }
 
-    private async Task<QueueProxyProcess> StartAsync(TestServer user, params (string Name, string Value)[] variables)
+    /// <summary>Starts a sidecar.</summary>
+    /// <param name="userPort">The port of the user's program.</param>
+    /// <param name="certificates">The directory of its certificate.</param>
+    /// <param name="variables">Further variables.</param>
+    private protected abstract Task<Sidecar> StartAsync(int userPort, string certificates, params (string Name, string Value)[] variables);
+
+    private async Task<Sidecar> ReadyAsync(TestServer user, params (string Name, string Value)[] variables)
     {
-        var proxy = QueueProxyProcess.Start(user.EndPoint.Port, [("CERTIFICATE_DIRECTORY", _certificates.Directory), .. variables]);
+        var proxy = await StartAsync(user.EndPoint.Port, _certificates.Directory, variables);
         await proxy.ReadyAsync(_client);
         return proxy;
     }
@@ -122,7 +124,7 @@ public sealed class TlsPortTests
             RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate?.Subject == "CN=pod",
         };
 
-    private static async Task<(SslProtocols Version, TlsCipherSuite Suite)> HandshakeAsync(QueueProxyProcess proxy, SslProtocols protocols)
+    private static async Task<(SslProtocols Version, TlsCipherSuite Suite)> HandshakeAsync(Sidecar proxy, SslProtocols protocols)
     {
         using var socket = new System.Net.Sockets.TcpClient();
         await socket.ConnectAsync(proxy.Tls.Host, proxy.Tls.Port);
@@ -131,7 +133,7 @@ public sealed class TlsPortTests
         return (ssl.SslProtocol, ssl.NegotiatedCipherSuite);
     }
 
-    private static async Task<int> OpenSslAsync(QueueProxyProcess proxy, string group)
+    private static async Task<int> OpenSslAsync(Sidecar proxy, string group)
     {
         var start = new ProcessStartInfo(
             "openssl",

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
@@ -7,6 +8,7 @@ using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Dataplane;
 using Serving.Dataplane.Requests;
+using Serving.Dataplane.Tracing;
 using Serving.Dataplane.Upstreams;
 using Serving.Kubernetes;
 using Serving.Observability.Requests;
@@ -19,7 +21,8 @@ internal sealed partial class ActivationHandler(
     RevisionRegistry registry,
     ConcurrencyReporter reporter,
     PodForwarder pods,
-    RequestLog? log,
+    RequestTelemetry telemetry,
+    ActivatorMetrics metrics,
     TimeProvider time,
     ILogger logger
 )
@@ -36,7 +39,49 @@ internal sealed partial class ActivationHandler(
     /// <param name="http2">Whether to use HTTP/2 to the pod; null to follow the revision.</param>
     /// <param name="viaGateway">Whether the request comes from a gateway in this process, which has already added the client's
     /// address.</param>
-    public async ValueTask HandleAsync(HttpContext context, string ns, string revision, bool? http2, bool viaGateway)
+    public ValueTask HandleAsync(HttpContext context, string ns, string revision, bool? http2, bool viaGateway)
+    {
+        var tracer = telemetry.Tracer;
+        if (!tracer.IsOn)
+            return HandleUntracedAsync(context, ns, revision, http2, viaGateway);
+
+        // A gateway in this process has decided, and its span is the current one.
+        ActivityContext parent = default;
+        var isTraced = viaGateway ? tracer.IsRecording : tracer.TryBegin(context.Request, out parent);
+        return isTraced
+            ? HandleAndTraceAsync(context, ns, revision, http2, viaGateway, parent)
+            : HandleUntracedAsync(context, ns, revision, http2, viaGateway);
+    }
+
+    private async ValueTask HandleAndTraceAsync(
+        HttpContext context,
+        string ns,
+        string revision,
+        bool? http2,
+        bool viaGateway,
+        ActivityContext parent
+    )
+    {
+        using var span = telemetry.Tracer.Serve(context, RequestTelemetry.HandleName, parent);
+        if (registry.Find(ns, revision) is { } entry)
+        {
+            foreach (var (name, value) in entry.Attributes.Owners)
+                span?.SetTag(name, value);
+        }
+
+        try
+        {
+            await HandleUntracedAsync(context, ns, revision, http2, viaGateway);
+            SpanAttributes.Responded(span, RequestStatus.Of(context));
+        }
+        catch (Exception exception)
+        {
+            SpanAttributes.Failed(span, exception);
+            throw;
+        }
+    }
+
+    private async ValueTask HandleUntracedAsync(HttpContext context, string ns, string revision, bool? http2, bool viaGateway)
     {
         if (!registry.HasSynced)
             await registry.WaitForSyncAsync(context.RequestAborted);
@@ -46,7 +91,7 @@ internal sealed partial class ActivationHandler(
             return;
         }
 
-        if (log is not { IsOn: true } || ProbeRequest.IsProbe(context.Request))
+        if (telemetry.Log is not { IsOn: true } log || ProbeRequest.IsProbe(context.Request))
             await HandleAsync(context, entry, http2, viaGateway);
         else
             await HandleAndLogAsync(context, entry, http2, viaGateway, log);
@@ -83,6 +128,9 @@ internal sealed partial class ActivationHandler(
 
     private async ValueTask HandleAsync(HttpContext context, RevisionEntry entry, bool? http2, bool viaGateway)
     {
+        // Before the report, which may scale the revision before it returns.
+        var coldStart = entry.Throttler.Capacity == 0 ? entry.ColdStarts.Join() : null;
+        var started = metrics.Now();
         var counter = reporter.Begin(ObjectKey.Of(entry.Revision));
         var deadline = RequestDeadline.Start(context, Timeouts(entry.Revision.Spec), time);
         var whole = false;
@@ -103,7 +151,10 @@ internal sealed partial class ActivationHandler(
         finally
         {
             ConcurrencyReporter.End(counter);
+            if (coldStart is not null)
+                entry.ColdStarts.Leave(coldStart);
             await deadline.CompleteAsync(whole, "activator request timeout");
+            metrics.Completed(context, entry, started);
         }
     }
 
@@ -147,21 +198,28 @@ internal sealed partial class ActivationHandler(
     )
     {
         var attempts = 0;
+        long? waitingSince = metrics.Now();
         while (true)
         {
             entry.Load.BeginWait();
             bool entered;
             try
             {
-                entered = await entry.Throttler.EnterAsync(cancellation);
+                entered = await EnterAsync(entry, cancellation);
             }
             finally
             {
                 entry.Load.EndWait();
+                if (waitingSince is { } since)
+                    metrics.Waited(entry, since);
+                waitingSince = null;
             }
 
             if (!entered)
             {
+                if (cancellation.IsCancellationRequested)
+                    return false;
+                metrics.Rejected(entry, RejectedReason.QueueFull);
                 await PlainText.WriteOverloadAsync(context);
                 return true;
             }
@@ -171,6 +229,7 @@ internal sealed partial class ActivationHandler(
             {
                 if (entry.Throttler.Closed)
                 {
+                    metrics.Rejected(entry, RejectedReason.Deleted);
                     await NotFoundAsync(context, entry.Revision.Metadata.Name);
                     return true;
                 }
@@ -180,13 +239,18 @@ internal sealed partial class ActivationHandler(
                 {
                     if (attempts == 0)
                         Prepare(context, viaGateway);
+                    else
+                        metrics.Retried(entry);
                     var result = await ForwardAsync(context, entry, pod, http2, cancellation);
                     if (result is not (UpstreamResult.NotConnected or UpstreamResult.Unsent or UpstreamResult.Lost))
                         return result != UpstreamResult.Canceled;
                     LogRefused(logger, pod.Address, entry.Revision.Metadata.Namespace, entry.Revision.Metadata.Name);
                     entry.Backends.Suspect(pod.Address);
-                    if (++attempts == MaxAttempts)
+
+                    // Ephemeral pods refuse as a matter of course, and one that did is avoided until it responds.
+                    if (++attempts >= MaxAttempts && !entry.Throttler.IsEphemeral)
                     {
+                        metrics.Rejected(entry, RejectedReason.NoPod);
                         await PlainText.WriteErrorAsync(
                             context,
                             StatusCodes.Status502BadGateway,
@@ -209,6 +273,18 @@ internal sealed partial class ActivationHandler(
         }
     }
 
+    private ValueTask<bool> EnterAsync(RevisionEntry entry, CancellationToken cancellation) =>
+        telemetry.Tracer.IsRecording ? EnterTracedAsync(entry, cancellation) : entry.Throttler.EnterAsync(cancellation);
+
+    private async ValueTask<bool> EnterTracedAsync(RevisionEntry entry, CancellationToken cancellation)
+    {
+        using var span = telemetry.Tracer.Start(RequestTelemetry.WaitName);
+        var entered = await entry.Throttler.EnterAsync(cancellation);
+        if (!entered && !cancellation.IsCancellationRequested)
+            span?.SetStatus(ActivityStatusCode.Error, "the queue is full");
+        return entered;
+    }
+
     private async ValueTask<UpstreamResult> ForwardAsync(
         HttpContext context,
         RevisionEntry entry,
@@ -218,6 +294,7 @@ internal sealed partial class ActivationHandler(
     )
     {
         entry.Load.BeginAnswer();
+        var coldStart = entry.ColdStarts.BeginAnswer(context, pod.Address);
         var trial = pod.Health.Begin();
         var result = UpstreamResult.Canceled;
         try
@@ -227,8 +304,11 @@ internal sealed partial class ActivationHandler(
         finally
         {
             pod.Health.End(trial, result);
+            if (coldStart is not null)
+                entry.ColdStarts.EndAnswer(coldStart);
             entry.Load.EndAnswer();
-            pod.Release();
+            if (entry.Throttler.Release(pod))
+                entry.Backends.Suspect(pod.Address);
         }
     }
 

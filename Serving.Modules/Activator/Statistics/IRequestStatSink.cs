@@ -9,6 +9,14 @@ public interface IRequestStatSink
     /// not.</summary>
     string? NotReadyReason => null;
 
+    /// <summary>Raised when the responsible autoscaler has scaled a revision up from zero, if it tells. Handlers must be fast; any
+    /// thread.</summary>
+    event Action<ScaleFromZero> ScaledFromZero
+    {
+        add { }
+        remove { }
+    }
+
     /// <summary>
     /// Receives a stat. Called at once for the first request of an idle revision, then every second while there are requests. Must not
     /// block.

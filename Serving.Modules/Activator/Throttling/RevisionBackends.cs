@@ -195,8 +195,8 @@ internal sealed class RevisionBackends : IDisposable
 
     private void BecomeReady(Backend backend)
     {
-        // To detect a mesh, the pod must respond itself.
-        if (Mode == MeshCompatibilityMode.Auto)
+        // To detect a mesh, the pod must respond itself; so must one that may have served its number of requests.
+        if (Mode == MeshCompatibilityMode.Auto || _throttler.IsEphemeral)
         {
             if (!backend.Healthy)
                 StartProbing(backend);

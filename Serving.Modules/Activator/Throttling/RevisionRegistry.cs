@@ -1,12 +1,17 @@
 using System.Collections.Concurrent;
 using System.Net;
+using Microsoft.Extensions.Logging;
+using Serving.Activator.ColdStarts;
 using Serving.Api;
+using Serving.Api.Autoscaling;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
+using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Informers;
+using Serving.Observability.Metrics;
 
 namespace Serving.Activator.Throttling;
 
@@ -24,14 +29,23 @@ internal sealed class RevisionRegistry : IDisposable
     private readonly IInformer<Endpoints> _endpoints;
     private readonly IDisposable[] _registrations;
     private readonly PodProber _prober;
+    private readonly ColdStartRecorder _coldStarts;
     private readonly IInformer<CoreService> _services;
     private readonly Func<NetworkConfig> _network;
     private readonly string _ownAddress;
     private readonly int _queueDepth;
     private (MeshCompatibilityMode Mode, bool ThroughMesh) _mesh;
 
-    public RevisionRegistry(IInformers informers, IPAddress ownAddress, int queueDepth, Func<NetworkConfig> network, PodProber prober)
+    public RevisionRegistry(
+        IInformers informers,
+        IPAddress ownAddress,
+        int queueDepth,
+        Func<NetworkConfig> network,
+        PodProber prober,
+        ILogger logger
+    )
     {
+        _coldStarts = new ColdStartRecorder(() => Entries, prober.Time, logger);
         _network = network;
         _mesh = Mesh(network());
         _ownAddress = ownAddress.ToString();
@@ -49,6 +63,12 @@ internal sealed class RevisionRegistry : IDisposable
 
     /// <summary>Whether the caches have synced.</summary>
     public bool HasSynced => _revisions.HasSynced && _pods.HasSynced;
+
+    /// <summary>The autoscaler has scaled a revision up from zero, now.</summary>
+    public void OnScaledFromZero(ScaleFromZero scale) => Find(scale.Namespace, scale.Revision)?.ColdStarts.Scaled(scale.WriteTime);
+
+    /// <summary>Records cold starts whose pod's status has not come; called every second.</summary>
+    public void SweepColdStarts() => _coldStarts.Sweep();
 
     /// <summary>Applies a change of config-network.</summary>
     public void FollowNetwork()
@@ -79,6 +99,8 @@ internal sealed class RevisionRegistry : IDisposable
             foreach (var entry in _entries.Values)
                 entry.Dispose();
         }
+
+        _coldStarts.Dispose();
     }
 
     private static (MeshCompatibilityMode Mode, bool ThroughMesh) Mesh(NetworkConfig network) =>
@@ -116,7 +138,12 @@ internal sealed class RevisionRegistry : IDisposable
         if (change.New is not { } revision)
         {
             if (_entries.TryRemove(change.Key, out var gone))
+            {
                 gone.Dispose();
+                if (gone.Load.IsUsed)
+                    EndedSeries.Add();
+            }
+
             return;
         }
 
@@ -127,17 +154,22 @@ internal sealed class RevisionRegistry : IDisposable
         }
 
         known?.Dispose();
-        var throttler = new RevisionThrottler((int)Math.Clamp(revision.Spec.ContainerConcurrency ?? 0, 0, int.MaxValue), _queueDepth);
+        var throttler = new RevisionThrottler(
+            (int)Math.Clamp(revision.Spec.ContainerConcurrency ?? 0, 0, int.MaxValue),
+            _queueDepth,
+            EphemeralPods.MaxRequests(revision.Metadata.Annotations) ?? 0
+        );
         var entry = new RevisionEntry(
             revision,
             throttler,
-            new RevisionBackends(revision, throttler, _prober, _network, () => ServiceOf(revision))
+            new RevisionBackends(revision, throttler, _prober, _network, () => ServiceOf(revision)),
+            new RevisionColdStarts(change.Key, _coldStarts)
         );
         _entries[change.Key] = entry;
 
         // Pods and Endpoints may have been observed before their revision.
         foreach (var pod in _pods.Lister.ByLabel(change.Key.Namespace, ServingKeys.Revision, change.Key.Name))
-            entry.Backends.Update(pod);
+            Apply(entry, pod);
         if (_endpoints.Lister.Get(change.Key.Namespace, change.Key.Name) is { } endpoints)
             SetShare(entry, endpoints);
     }
@@ -149,9 +181,20 @@ internal sealed class RevisionRegistry : IDisposable
         if (Find(change.Key.Namespace, revision) is not { } entry)
             return;
         if (change.New is { } pod)
-            entry.Backends.Update(pod);
-        else
-            entry.Backends.Remove(change.Old!);
+        {
+            Apply(entry, pod);
+            return;
+        }
+
+        entry.Backends.Remove(change.Old!);
+        entry.ColdStarts.Remove(change.Old!);
+    }
+
+    private static void Apply(RevisionEntry entry, Pod pod)
+    {
+        // First, because a pod that accepts requests ends the cold start.
+        entry.ColdStarts.Observe(pod);
+        entry.Backends.Update(pod);
     }
 
     private void OnEndpoints(Change<Endpoints> change)

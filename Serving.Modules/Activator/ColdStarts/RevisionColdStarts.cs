@@ -1,0 +1,188 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using Serving.Api.Core;
+using Serving.Kubernetes;
+
+namespace Serving.Activator.ColdStarts;
+
+/// <summary>
+/// The cold starts of one revision, as this activator sees them. Requests that arrive while the revision has no pod share one; the first
+/// byte of the first response ends it. What the pods report of their start may arrive later than the response, so it is recorded when their
+/// status is complete, or a few seconds later without it. Invariant: at most one is in progress and one waits for pods; it ends with its
+/// requests.
+/// </summary>
+internal sealed class RevisionColdStarts(ObjectKey revision, ColdStartRecorder recorder)
+{
+    /// <summary>How long after it was written a scale explains the pods that come.</summary>
+    private static readonly TimeSpan ScaleLasts = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long to wait for the status of the pod.</summary>
+    private static readonly TimeSpan StatusLasts = TimeSpan.FromSeconds(5);
+
+    private readonly Lock _lock = new();
+    private HashSet<string>? _live;
+    private ColdStart? _pending;
+    private ColdStart? _settling;
+    private long? _scaled;
+    private long _count;
+    private double _seconds;
+
+    /// <summary>The revision.</summary>
+    public ObjectKey Revision => revision;
+
+    /// <summary>The number of recorded cold starts, and their total duration in seconds.</summary>
+    public (long Count, double Seconds) Total
+    {
+        get
+        {
+            lock (_lock)
+                return (_count, _seconds);
+        }
+    }
+
+    /// <summary>A request arrived that must wait. Returns the cold start that it waits for, to be passed to <see cref="Leave"/>; null when
+    /// the revision has pods, so that it waits for something else.</summary>
+    public ColdStart? Join()
+    {
+        lock (_lock)
+        {
+            if (_pending is null)
+            {
+                if (_live is { Count: > 0 })
+                    return null;
+                _pending = new ColdStart(recorder.Time, Activity.Current);
+                if (_scaled is { } at && recorder.Time.GetElapsedTime(at) < ScaleLasts)
+                    _pending.ScaledBefore();
+            }
+
+            _pending.Join(Activity.Current);
+            return _pending;
+        }
+    }
+
+    /// <summary>A request that had joined ended, whatever became of it.</summary>
+    public void Leave(ColdStart start)
+    {
+        lock (_lock)
+        {
+            if (--start.Waiting == 0 && ReferenceEquals(_pending, start))
+                _pending = null;
+        }
+    }
+
+    /// <summary>The autoscaler has scaled the revision up from zero, now.</summary>
+    public void Scaled(TimeSpan writeTime)
+    {
+        lock (_lock)
+        {
+            _scaled = recorder.Time.GetTimestamp();
+            _pending?.Scaled(writeTime);
+        }
+    }
+
+    /// <summary>Applies a state of a pod of the revision.</summary>
+    public void Observe(Pod pod)
+    {
+        if (pod.Metadata.DeletionTimestamp is not null || pod.Status?.Phase is "Succeeded" or "Failed")
+        {
+            Remove(pod);
+            return;
+        }
+
+        lock (_lock)
+        {
+            (_live ??= new HashSet<string>(StringComparer.Ordinal)).Add(pod.Metadata.Uid);
+            _pending?.Observe(pod);
+            _settling?.Observe(pod);
+        }
+
+        Settle();
+    }
+
+    /// <summary>A pod is gone, or going.</summary>
+    public void Remove(Pod pod)
+    {
+        lock (_lock)
+        {
+            if (_live?.Remove(pod.Metadata.Uid) == true && _live.Count == 0)
+            {
+                // The scale that had started it is over.
+                _live = null;
+                _scaled = null;
+            }
+        }
+    }
+
+    /// <summary>
+    /// A request is about to be forwarded to a pod. Returns the cold start that its response ends, to be passed to <see cref="EndAnswer"/>;
+    /// null when there is none, which costs one read.
+    /// </summary>
+    public ColdStart? BeginAnswer(HttpContext context, string address)
+    {
+        if (Volatile.Read(ref _pending) is null || context.Response.HasStarted)
+            return null;
+        ColdStart start;
+        lock (_lock)
+        {
+            if (_pending is not { IsAnswering: false } pending)
+                return null;
+            start = pending;
+            start.BeginAnswer(address);
+        }
+
+        context.Response.OnStarting(
+            static state =>
+            {
+                var (starts, start) = ((RevisionColdStarts, ColdStart))state;
+                starts.Answer(start);
+                return Task.CompletedTask;
+            },
+            (this, start)
+        );
+        return start;
+    }
+
+    /// <summary>The request was forwarded. If no response has begun, the next request may end the cold start.</summary>
+    public void EndAnswer(ColdStart start)
+    {
+        lock (_lock)
+            start.EndAnswer();
+    }
+
+    /// <summary>Records the cold start whose response has begun, once its pod's status is complete or will not come.</summary>
+    public void Settle(bool now = false)
+    {
+        if (Volatile.Read(ref _settling) is null)
+            return;
+        ColdStart settled;
+        lock (_lock)
+        {
+            if (_settling is not { } settling || !(now || settling.IsComplete || settling.SinceFirstByte >= StatusLasts))
+                return;
+            settled = settling;
+            _settling = null;
+            _count++;
+            _seconds += settled.FirstByte!.Value.TotalSeconds;
+        }
+
+        recorder.Record(this, settled);
+    }
+
+    private void Answer(ColdStart start)
+    {
+        // One that still waits for its pod's status does so in vain: its pods are gone.
+        Settle(now: true);
+        lock (_lock)
+        {
+            // An error response of ours, after the request was forwarded in vain, does not end it.
+            if (!start.IsAnswering || !ReferenceEquals(_pending, start))
+                return;
+            start.Answer();
+            _pending = null;
+            _settling = start;
+        }
+
+        recorder.Await(this);
+        Settle();
+    }
+}
