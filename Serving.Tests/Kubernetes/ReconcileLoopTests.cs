@@ -1,5 +1,8 @@
 using System.Collections.Concurrent;
+using System.Text;
+using System.Text.Json.Nodes;
 using FluentAssertions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using NUnit.Framework;
 using Serving.Api;
@@ -85,6 +88,44 @@ public sealed class ReconcileLoopTests
         );
         await stop.CancelAsync();
         await running;
+    }
+
+    [Test]
+    public async Task Its_log_lines_name_controller_kind_and_object()
+    {
+        using var output = new MemoryStream();
+        using (var provider = new StructuredLoggerProvider(new LogOptions { Output = output }, TimeProvider.System))
+        {
+            var logger = provider.CreateLogger("Serving.Kubernetes.Test");
+            var reconciled = new TaskCompletionSource();
+            var reconciler = new Recording(
+                (_, _) =>
+                {
+                    logger.LogInformation("here");
+                    reconciled.TrySetResult();
+                    return Reconcile.Done;
+                }
+            );
+            var loop = new ReconcileLoop(reconciler, logger).For(_cluster.For(Resources.Deployments));
+            _cluster.Put(
+                Resources.Deployments,
+                new Deployment
+                {
+                    Metadata = new ObjectMeta { Namespace = "a", Name = "b" },
+                }
+            );
+            using var stop = new CancellationTokenSource();
+            var running = loop.RunAsync(_cluster, stop.Token);
+            await reconciled.Task.WaitAsync(TimeSpan.FromSeconds(30));
+            await stop.CancelAsync();
+            await running;
+        }
+
+        var lines = Encoding.UTF8.GetString(output.ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var line = JsonNode.Parse(lines.Should().ContainSingle(static one => one.Contains("\"here\"")).Which)!;
+        line["knative.dev/controller"]!.GetValue<string>().Should().Be(new Recording((_, _) => Reconcile.Done).Name);
+        line["knative.dev/kind"]!.GetValue<string>().Should().Be("apps.Deployment");
+        line["knative.dev/key"]!.GetValue<string>().Should().Be("a/b");
     }
 
     [Test]

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using k8s;
 using k8s.Exceptions;
+using Serving.Concurrency.Sockets;
 
 namespace Serving.Kubernetes.Access;
 
@@ -132,6 +133,7 @@ public sealed record ClusterAccess
 
     private void SetUp(SocketsHttpHandler handler, X509Certificate2? certificate)
     {
+        handler.ConnectCallback = PoolConnections.ConnectAsync;
         handler.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
         handler.KeepAlivePingTimeout = TimeSpan.FromSeconds(15);
         handler.ConnectTimeout = TimeSpan.FromSeconds(10);

@@ -78,7 +78,7 @@ internal sealed class ApiConnection : IDisposable
         {
             // Counts as an unreachable server: it may be temporary, and callers that can retry do.
             throw new KubernetesException(
-                request.What,
+                request.Operation.ToString(),
                 new Status
                 {
                     State = "Failure",

@@ -4,24 +4,29 @@ using System.Net.Http.Headers;
 namespace Serving.Kubernetes.Client;
 
 /// <summary>A request to the API server, from which any number of messages can be created.</summary>
-/// <param name="What">The operation and the object, for errors: <c>update configurations default/hello</c>.</param>
+/// <param name="Operation">What it does, for errors and metrics.</param>
 /// <param name="Method">The method.</param>
 /// <param name="PathAndQuery">From the root of the server.</param>
 /// <param name="Body">The body; null for none.</param>
 /// <param name="ContentType">The media type of the body.</param>
 internal sealed record ApiRequest(
-    string What,
+    ApiOperation Operation,
     HttpMethod Method,
     string PathAndQuery,
     byte[]? Body = null,
     string ContentType = "application/json"
 )
 {
-    private static readonly HttpRequestOptionsKey<string> WhatOption = new("serving.what");
+    private static readonly HttpRequestOptionsKey<ApiOperation> OperationOption = new("serving.operation");
 
-    /// <summary>The operation of a message, for errors; the package's own operations are named by method and path.</summary>
-    public static string WhatOf(HttpRequestMessage message) =>
-        message.Options.TryGetValue(WhatOption, out var what) ? what : $"{message.Method} {message.RequestUri?.AbsolutePath}";
+    /// <summary>The operation of a message; the package's own operations are named by method and path.</summary>
+    public static ApiOperation OperationOf(HttpRequestMessage message) =>
+        message.Options.TryGetValue(OperationOption, out var operation)
+            ? operation
+            : ApiOperation.OfPath(message.Method.Method, message.RequestUri?.AbsolutePath ?? "");
+
+    /// <summary>The operation of a message, for errors.</summary>
+    public static string WhatOf(HttpRequestMessage message) => OperationOf(message).ToString();
 
     /// <summary>Whether the response is an endless stream, which is neither buffered nor limited in time.</summary>
     public static bool IsStream(HttpRequestMessage message) =>
@@ -43,7 +48,8 @@ internal sealed record ApiRequest(
             Version = server.Scheme == Uri.UriSchemeHttps ? HttpVersion.Version20 : HttpVersion.Version11,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
         };
-        message.Options.Set(WhatOption, What);
+        message.Options.Set(OperationOption, Operation);
+        ApiSpan.Inject(message);
         message.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
         if (Body is not null)
         {

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using System.Text;
@@ -60,7 +61,7 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
     /// <inheritdoc/>
     public Task<T> GetAsync<T>(ResourceType<T> type, string? ns, string name, CancellationToken cancellation)
         where T : class, IKubernetesObject =>
-        SendAsync(type, What("get", type, ns, name), HttpMethod.Get, type.ObjectPath(ns, name), null, cancellation);
+        SendAsync(type, ApiOperation.Of("get", type, ns, name), HttpMethod.Get, type.ObjectPath(ns, name), null, cancellation);
 
     /// <inheritdoc/>
     public async Task<KubernetesList<T>> ListAsync<T>(
@@ -71,14 +72,14 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
     )
         where T : class, IKubernetesObject
     {
-        var what = What("list", type, ns, "");
+        var operation = ApiOperation.Of("list", type, ns, "");
         var whole = options ?? new ListOptions();
         var onePage = whole.Limit is not null;
         var page = onePage ? whole : whole with { Limit = _options.PageSize };
         var items = new List<T>();
         while (true)
         {
-            var request = new ApiRequest(what, HttpMethod.Get, type.CollectionPath(ns) + QueryOf(page));
+            var request = new ApiRequest(operation, HttpMethod.Get, type.CollectionPath(ns) + QueryOf(page));
             KubernetesList<T> list;
             try
             {
@@ -127,7 +128,7 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
             .Add("watch", "true")
             .Add("allowWatchBookmarks", "true")
             .Add("timeoutSeconds", seconds);
-        var request = new ApiRequest(What("watch", type, ns, ""), HttpMethod.Get, type.CollectionPath(ns) + query);
+        var request = new ApiRequest(ApiOperation.Of("watch", type, ns, ""), HttpMethod.Get, type.CollectionPath(ns) + query);
 
         // The server ends the watch after the timeout; this limit applies when it does not.
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(seconds + 30), _time);
@@ -144,7 +145,7 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
             }
             catch (Exception error) when (error is HttpRequestException or IOException)
             {
-                throw AttemptHandler.Unreachable(request.What, error);
+                throw AttemptHandler.Unreachable(request.Operation.ToString(), error);
             }
             catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
             {
@@ -158,7 +159,7 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
                 rest = rest.Slice(rest.GetPosition(1, end));
                 if (!line.IsEmpty)
                 {
-                    yield return ReadEvent(type, request.What, line);
+                    yield return ReadEvent(type, request.Operation, line);
                 }
             }
 
@@ -177,7 +178,14 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
         ArgumentNullException.ThrowIfNull(value);
         var meta = value.Metadata;
         var path = type.CollectionPath(meta.Namespace) + QueryOf(options);
-        return SendAsync(type, What("create", type, meta.Namespace, meta.Name), HttpMethod.Post, path, BodyOf(type, value), cancellation);
+        return SendAsync(
+            type,
+            ApiOperation.Of("create", type, meta.Namespace, meta.Name),
+            HttpMethod.Post,
+            path,
+            BodyOf(type, value),
+            cancellation
+        );
     }
 
     /// <inheritdoc/>
@@ -222,7 +230,7 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
         var verb = patch.Type == PatchType.Apply ? "apply" : "patch";
         return SendAsync(
             type,
-            What(verb, type, ns, name, subresource),
+            ApiOperation.Of(verb, type, ns, name, subresource),
             HttpMethod.Patch,
             type.ObjectPath(ns, name, subresource) + query,
             Encoding.UTF8.GetBytes(patch.Body),
@@ -244,8 +252,9 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
         var body = options is null
             ? null
             : JsonSerializer.SerializeToUtf8Bytes(DeleteRequest.Of(options), ClientJson.Default.DeleteRequest);
-        var request = new ApiRequest(What("delete", type, ns, name), HttpMethod.Delete, type.ObjectPath(ns, name), body);
-        using var response = await _connection.SendAsync(request, cancellation);
+        var request = new ApiRequest(ApiOperation.Of("delete", type, ns, name), HttpMethod.Delete, type.ObjectPath(ns, name), body);
+        using var span = ApiSpan.Start(request.Operation);
+        using var response = await SendAsync(request, span, cancellation);
     }
 
     /// <inheritdoc/>
@@ -254,20 +263,14 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
 
     /// <summary>Reads any path, such as <c>/version</c> or <c>/apis</c>, as JSON. The caller disposes the document.</summary>
     public Task<JsonDocument> GetRawAsync(string pathAndQuery, CancellationToken cancellation) =>
-        SendAsync(new ApiRequest($"get {pathAndQuery}", HttpMethod.Get, pathAndQuery), ClientJson.Default.JsonDocument, cancellation);
+        SendAsync(
+            new ApiRequest(ApiOperation.OfPath("get", pathAndQuery), HttpMethod.Get, pathAndQuery),
+            ClientJson.Default.JsonDocument,
+            cancellation
+        );
 
     /// <inheritdoc/>
     public void Dispose() => _connection.Dispose();
-
-    private static string What(string verb, ResourceType type, string? ns, string name, string? subresource = null)
-    {
-        var resource = type.Group.Length == 0 ? type.Plural : $"{type.Plural}.{type.Group}";
-        var key =
-            string.IsNullOrEmpty(ns) ? name
-            : name.Length == 0 ? $"in {ns}"
-            : $"{ns}/{name}";
-        return $"{verb} {resource}{(subresource is null ? "" : "/" + subresource)} {key}".TrimEnd();
-    }
 
     private static byte[] BodyOf<T>(ResourceType<T> type, T value)
         where T : class, IKubernetesObject
@@ -285,29 +288,60 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
         return Encoding.UTF8.GetBytes(node.ToJsonString());
     }
 
-    private static WatchEvent<T> ReadEvent<T>(ResourceType<T> type, string what, ReadOnlySequence<byte> line)
+    /// <summary>Reads one event, and its object once, directly to its record: API servers write the type first.</summary>
+    private static WatchEvent<T> ReadEvent<T>(ResourceType<T> type, ApiOperation operation, ReadOnlySequence<byte> line)
         where T : class, IKubernetesObject
     {
-        using var document = JsonDocument.Parse(line);
-        var value = document.RootElement.GetProperty("object");
-        var kind = document.RootElement.GetProperty("type").GetString();
-        if (kind == "ERROR")
+        var reader = new Utf8JsonReader(line);
+        var skipped = default(Utf8JsonReader);
+        var hasSkipped = false;
+        string? kind = null;
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            throw new KubernetesException(what, value.Deserialize(ApiJson.Default.Status) ?? new Status { Message = "the watch failed" });
+            var isType = reader.ValueTextEquals("type"u8);
+            var isObject = reader.ValueTextEquals("object"u8);
+            reader.Read();
+            if (isType)
+                kind = reader.GetString();
+            else if (isObject && kind is not null)
+                return EventOf(type, operation, kind, ref reader);
+            if (isObject)
+            {
+                skipped = reader;
+                hasSkipped = true;
+            }
+
+            reader.Skip();
         }
 
-        return new WatchEvent<T>(
-            kind switch
-            {
-                "ADDED" => WatchEventType.Added,
-                "MODIFIED" => WatchEventType.Modified,
-                "DELETED" => WatchEventType.Deleted,
-                "BOOKMARK" => WatchEventType.Bookmark,
-                _ => throw new JsonException($"{what}: unknown event {kind}"),
-            },
-            value.Deserialize(type.Json) ?? throw new JsonException($"{what}: an event without object")
-        );
+        return kind is not null && hasSkipped
+            ? EventOf(type, operation, kind, ref skipped)
+            : throw new JsonException($"{operation}: an event without type or object");
     }
+
+    private static WatchEvent<T> EventOf<T>(ResourceType<T> type, ApiOperation operation, string kind, ref Utf8JsonReader reader)
+        where T : class, IKubernetesObject
+    {
+        if (kind == "ERROR")
+        {
+            var status = JsonSerializer.Deserialize(ref reader, ApiJson.Default.Status);
+            throw new KubernetesException(operation.ToString(), status ?? new Status { Message = "the watch failed" });
+        }
+
+        var value = JsonSerializer.Deserialize(ref reader, type.Json) ?? throw new JsonException($"{operation}: an event without object");
+        return new WatchEvent<T>(TypeOf(kind, operation), value);
+    }
+
+    private static WatchEventType TypeOf(string kind, ApiOperation operation) =>
+        kind switch
+        {
+            "ADDED" => WatchEventType.Added,
+            "MODIFIED" => WatchEventType.Modified,
+            "DELETED" => WatchEventType.Deleted,
+            "BOOKMARK" => WatchEventType.Bookmark,
+            _ => throw new JsonException($"{operation}: unknown event {kind}"),
+        };
 
     private static Query QueryOf(ListOptions options) =>
         new Query()
@@ -330,7 +364,7 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
         var (ns, name) = (value.Metadata.Namespace, value.Metadata.Name);
         return SendAsync(
             type,
-            What("update", type, ns, name, subresource),
+            ApiOperation.Of("update", type, ns, name, subresource),
             HttpMethod.Put,
             type.ObjectPath(ns, name, subresource) + QueryOf(options),
             BodyOf(type, value),
@@ -340,28 +374,45 @@ public sealed class ClusterClient : IKubernetesClient, IDisposable
 
     private Task<T> SendAsync<T>(
         ResourceType<T> type,
-        string what,
+        ApiOperation operation,
         HttpMethod method,
         string path,
         byte[]? body,
         CancellationToken cancellation,
         string contentType = "application/json"
     )
-        where T : class, IKubernetesObject => SendAsync(new ApiRequest(what, method, path, body, contentType), type.Json, cancellation);
+        where T : class, IKubernetesObject =>
+        SendAsync(new ApiRequest(operation, method, path, body, contentType), type.Json, cancellation);
+
+    private async Task<HttpResponseMessage> SendAsync(ApiRequest request, Activity? span, CancellationToken cancellation)
+    {
+        try
+        {
+            return await _connection.SendAsync(request, cancellation);
+        }
+        catch (KubernetesException failure)
+        {
+            ApiSpan.Failed(span, failure);
+            throw;
+        }
+    }
 
     /// <summary>Sends a request and deserializes the response, which the handlers have buffered.</summary>
     private async Task<T> SendAsync<T>(ApiRequest request, JsonTypeInfo<T> json, CancellationToken cancellation)
         where T : class
     {
-        using var response = await _connection.SendAsync(request, cancellation);
+        using var span = ApiSpan.Start(request.Operation);
+        using var response = await SendAsync(request, span, cancellation);
         try
         {
             await using var stream = await response.Content.ReadAsStreamAsync(cancellation);
-            return JsonSerializer.Deserialize(stream, json) ?? throw new JsonException("expected an object, got null");
+            var value = JsonSerializer.Deserialize(stream, json) ?? throw new JsonException("expected an object, got null");
+            ApiSpan.Succeeded(span, value);
+            return value;
         }
         catch (JsonException error)
         {
-            throw AttemptHandler.Unreadable(request.What, error);
+            throw AttemptHandler.Unreadable(request.Operation.ToString(), error);
         }
     }
 }

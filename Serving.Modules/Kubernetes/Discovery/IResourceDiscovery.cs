@@ -10,6 +10,9 @@ public interface IResourceDiscovery
 
     /// <summary>The resource of a kind, or null when the server does not know it.</summary>
     Task<ResourceType?> FindAsync(string apiVersion, string kind, CancellationToken cancellation);
+
+    /// <summary>Whether the server has a resource or subresource, such as <c>pods/resize</c>; it is asked each time.</summary>
+    Task<bool> ServesAsync(string apiVersion, string resource, CancellationToken cancellation);
 }
 
 /// <summary>A resource of the server and its verbs (<c>get</c>, <c>list</c>, <c>watch</c>, <c>delete</c> …).</summary>

@@ -44,6 +44,24 @@ public sealed class ResourceDiscovery : IResourceDiscovery
             ?? Pick(await ReadAsync(apiVersion, cancellation), kind);
     }
 
+    /// <inheritdoc/>
+    public async Task<bool> ServesAsync(string apiVersion, string resource, CancellationToken cancellation)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(apiVersion);
+        try
+        {
+            using var document = await _client.GetRawAsync(PathOf(apiVersion), cancellation);
+            return document.RootElement.GetProperty("resources").EnumerateArray().Any(item => Text(item, "name") == resource);
+        }
+        catch (KubernetesException unknown) when (unknown.IsNotFound)
+        {
+            return false;
+        }
+    }
+
+    private static string PathOf(string apiVersion) =>
+        apiVersion.Contains('/', StringComparison.Ordinal) ? $"/apis/{apiVersion}" : $"/api/{apiVersion}";
+
     private static ResourceType? Pick(IReadOnlyList<DiscoveredResource> resources, string kind)
     {
         foreach (var resource in resources)
@@ -81,7 +99,7 @@ public sealed class ResourceDiscovery : IResourceDiscovery
         var (group, version) = slash < 0 ? ("", apiVersion) : (apiVersion[..slash], apiVersion[(slash + 1)..]);
         try
         {
-            using var document = await _client.GetRawAsync(slash < 0 ? $"/api/{version}" : $"/apis/{apiVersion}", cancellation);
+            using var document = await _client.GetRawAsync(PathOf(apiVersion), cancellation);
             var resources = new List<DiscoveredResource>();
             foreach (var item in document.RootElement.GetProperty("resources").EnumerateArray())
             {

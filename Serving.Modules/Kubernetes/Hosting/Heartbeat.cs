@@ -31,7 +31,7 @@ public sealed class Heartbeat
         {
             var since = Volatile.Read(ref _since);
             return since != IsIdle && _time.GetElapsedTime(since) is var waited && waited > _stuckAfter
-                ? $"{_loop} has not turned for {waited.TotalSeconds:0} s"
+                ? $"{_loop} has made no progress for {waited.TotalSeconds:0} s"
                 : null;
         }
     }

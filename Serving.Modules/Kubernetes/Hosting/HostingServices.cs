@@ -46,7 +46,8 @@ public static class HostingServices
             .AddSingleton(static provider => new SharedInformers(
                 provider.GetRequiredService<IKubernetesClient>(),
                 provider.GetRequiredService<ILoggerFactory>(),
-                provider.GetRequiredService<TimeProvider>()
+                provider.GetRequiredService<TimeProvider>(),
+                writesPods: false
             ))
             .AddSingleton<IInformers>(static provider => provider.GetRequiredService<SharedInformers>())
             .AddBackgroundPart("The informers", static provider => provider.GetRequiredService<SharedInformers>().RunAsync);

@@ -27,6 +27,7 @@ internal static class Restarts
     {
         var delays = new Backoff(context.Options.FirstRestart, context.Options.LongestRestart);
         var failures = 0;
+        ModuleMetrics.Runs(module);
         while (!stop.IsCancellationRequested)
         {
             var started = context.Time.GetTimestamp();

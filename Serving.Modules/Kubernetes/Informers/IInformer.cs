@@ -2,7 +2,8 @@ using Serving.Api;
 
 namespace Serving.Kubernetes.Informers;
 
-/// <summary>Reads the cache of a collection. Objects are shared and immutable; no member blocks.</summary>
+/// <summary>Reads the cache of a collection. Objects and lists are shared and immutable; no member waits for I/O or for code of
+/// others.</summary>
 public interface ILister<T>
     where T : class, IKubernetesObject
 {
@@ -12,11 +13,14 @@ public interface ILister<T>
     /// <summary>All objects, or those of one namespace.</summary>
     IReadOnlyList<T> List(string? ns = null);
 
-    /// <summary>The objects of a namespace with this label. Indexed.</summary>
+    /// <summary>The objects of a namespace with this label. The first look-up of a label builds its index.</summary>
     IReadOnlyList<T> ByLabel(string ns, string key, string value);
 
-    /// <summary>The objects with this uid among their owners. Indexed.</summary>
+    /// <summary>The objects with this uid among their owners. The first look-up builds the index.</summary>
     IReadOnlyList<T> ByOwner(string uid);
+
+    /// <summary>The objects of a namespace with this value of a declared index. The first look-up builds the index.</summary>
+    IReadOnlyList<T> ByIndex(CacheIndex<T> index, string ns, string value);
 }
 
 /// <summary>A change of the cache: <paramref name="Old"/> is null when the object is new, <paramref name="New"/> when it was

@@ -25,6 +25,7 @@ public sealed class Informer<T> : IInformer<T>
     private readonly IKubernetesClient _client;
     private readonly ResourceType<T> _type;
     private readonly string? _namespace;
+    private readonly Func<T, T>? _project;
     private readonly ListOptions _options;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
@@ -43,6 +44,13 @@ public sealed class Informer<T> : IInformer<T>
     private bool _expired;
     private bool _woken;
 
+    // For display: written by the loop, read by anybody.
+    private volatile string? _lastError;
+    private long _lastEvent;
+    private long _confirmed;
+    private long _lists;
+    private long _problems;
+
     /// <param name="client">The client that lists and watches.</param>
     /// <param name="type">The collection.</param>
     /// <param name="ns">The namespace; all when null.</param>
@@ -50,6 +58,7 @@ public sealed class Informer<T> : IInformer<T>
     /// <param name="logger">Logger.</param>
     /// <param name="time">The clock of back-off.</param>
     /// <param name="name">The name of a single object; null for all.</param>
+    /// <param name="project">Returns the part of an object that is cached; all of it when null.</param>
     public Informer(
         IKubernetesClient client,
         ResourceType<T> type,
@@ -57,7 +66,8 @@ public sealed class Informer<T> : IInformer<T>
         string? labelSelector,
         ILogger logger,
         TimeProvider? time = null,
-        string? name = null
+        string? name = null,
+        Func<T, T>? project = null
     )
     {
         ArgumentNullException.ThrowIfNull(client);
@@ -66,6 +76,7 @@ public sealed class Informer<T> : IInformer<T>
         _client = client;
         _type = type;
         _namespace = ns;
+        _project = project;
         _options = new ListOptions(LabelSelector: labelSelector, FieldSelector: name is null ? null : $"metadata.name={name}");
         _logger = logger;
         _time = time ?? TimeProvider.System;
@@ -74,6 +85,32 @@ public sealed class Informer<T> : IInformer<T>
 
     /// <summary>Null while it lists, watches and retries; otherwise how long it has done none of these.</summary>
     public string? StuckReason => _heartbeat.StuckReason;
+
+    /// <summary>The state, for metrics and display.</summary>
+    public InformerState State
+    {
+        get
+        {
+            var lists = Interlocked.Read(ref _lists);
+            return new InformerState(_type.ApiVersion, _type.Kind)
+            {
+                Resource = _type.Group.Length == 0 ? _type.Plural : $"{_type.Plural}.{_type.Group}",
+                Namespace = _namespace ?? "",
+                Selector = string.Join(
+                    ',',
+                    new[] { _options.LabelSelector, _options.FieldSelector }.Where(static one => !string.IsNullOrEmpty(one))
+                ),
+                Objects = _cache.Count,
+                HasSynced = HasSynced,
+                LastEvent = Interlocked.Read(ref _lastEvent) is > 0 and var ticks ? new DateTimeOffset(ticks, TimeSpan.Zero) : null,
+                Lag = lists == 0 ? null : _time.GetElapsedTime(Interlocked.Read(ref _confirmed)),
+                Lists = lists,
+                Failures = Interlocked.Read(ref _problems),
+                LastError = _lastError,
+                StuckReason = StuckReason,
+            };
+        }
+    }
 
     /// <inheritdoc/>
     public ILister<T> Lister => _cache;
@@ -144,6 +181,7 @@ public sealed class Informer<T> : IInformer<T>
 
             var opened = _time.GetTimestamp();
             await WatchAsync(cancellation);
+            _lastError = null;
             if (_heard || _time.GetElapsedTime(opened) > Delays.Longest)
             {
                 Succeeded();
@@ -159,6 +197,7 @@ public sealed class Informer<T> : IInformer<T>
         catch (KubernetesException gone) when (gone.IsGone)
         {
             _logger.LogDebug("The watch of {Resource} fell behind; listing again", _type.Plural);
+            _lastError = null;
             _version = "";
 
             // The server responds again, so the failures before do not count.
@@ -173,6 +212,8 @@ public sealed class Informer<T> : IInformer<T>
                 Succeeded();
             }
 
+            Interlocked.Increment(ref _problems);
+            _lastError = error.Message;
             if (++_failures is not (1 or 5) && _failures % 50 != 0)
             {
                 _logger.LogDebug("Watching {Resource}: {Error}; trying again", _type.Plural, error.Message);
@@ -225,6 +266,7 @@ public sealed class Informer<T> : IInformer<T>
 
     private async Task ListAsync(CancellationToken cancellation)
     {
+        var asked = _time.GetTimestamp();
         var list = await _client.ListAsync(_type, _namespace, _options, cancellation);
         lock (_dispatch)
         {
@@ -246,6 +288,9 @@ public sealed class Informer<T> : IInformer<T>
             _version = list.Metadata.ResourceVersion;
         }
 
+        _lastError = null;
+        Interlocked.Exchange(ref _confirmed, asked);
+        Interlocked.Increment(ref _lists);
         _synced.TrySetResult();
     }
 
@@ -255,7 +300,10 @@ public sealed class Informer<T> : IInformer<T>
         await foreach (var change in _client.WatchAsync(_type, _namespace, _options with { ResourceVersion = _version }, cancellation))
         {
             _heard = true;
+            _lastError = null;
+            Interlocked.Exchange(ref _lastEvent, _time.GetUtcNow().Ticks);
             _heartbeat.Beat();
+            Interlocked.Exchange(ref _confirmed, _time.GetTimestamp());
             lock (_dispatch)
             {
                 switch (change.Type)
@@ -288,7 +336,7 @@ public sealed class Informer<T> : IInformer<T>
             return;
         }
 
-        var slim = CacheTransform.Apply(_type, value);
+        var slim = Slim(value);
         var old = _cache.Set(slim);
         if (old is not null && old.Metadata.Uid != slim.Metadata.Uid)
         {
@@ -304,8 +352,14 @@ public sealed class Informer<T> : IInformer<T>
     {
         if (_cache.Remove(ObjectKey.Of(last)) is { } known)
         {
-            Announce(new Change<T>(ReferenceEquals(known, last) ? known : CacheTransform.Apply(_type, last), null));
+            Announce(new Change<T>(ReferenceEquals(known, last) ? known : Slim(last), null));
         }
+    }
+
+    private T Slim(T value)
+    {
+        var slim = CacheTransform.Apply(_type, value);
+        return _project is null ? slim : _project(slim);
     }
 
     private void Announce(Change<T> change)

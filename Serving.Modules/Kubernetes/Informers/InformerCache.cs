@@ -1,153 +1,167 @@
-using System.Collections.Immutable;
 using Serving.Api;
 
 namespace Serving.Kubernetes.Informers;
 
 /// <summary>
-/// The cache behind a lister: an immutable snapshot that readers use without a lock and a single writer replaces. Invariant: the indexes of
-/// a snapshot contain exactly its objects.
+/// The cache behind a lister. Its lock is held for a dictionary operation, never while other code runs. Invariants: each read sees the
+/// state between two writes; only what has been looked up is indexed, so a write costs the same however many labels an object has; a list
+/// that was returned never changes.
 /// </summary>
 public sealed class InformerCache<T> : ILister<T>
     where T : class, IKubernetesObject
 {
-    private volatile Snapshot _snapshot = Snapshot.Empty;
+    /// <summary>The most labels that are indexed. Selectors of users may name any label: beyond this, the objects of a namespace are
+    /// searched.</summary>
+    private const int MostLabels = 16;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, CacheGroup<T>> _namespaces = [];
+    private readonly Dictionary<string, CacheGroups<T>> _byLabel = [];
+    private readonly Dictionary<CacheIndex<T>, CacheGroups<T>> _byIndex = [];
+    private CacheGroups<T>? _byOwner;
+    private T[]? _all;
+    private int _count;
+
+    /// <summary>The number of objects.</summary>
+    public int Count => Volatile.Read(ref _count);
 
     /// <inheritdoc/>
-    public T? Get(string ns, string name) =>
-        _snapshot.Namespaces.TryGetValue(ns, out var objects) && objects.TryGetValue(name, out var value) ? value : null;
+    public T? Get(string ns, string name)
+    {
+        lock (_gate)
+        {
+            return GetLocked(new ObjectKey(ns, name));
+        }
+    }
 
     /// <inheritdoc/>
     public IReadOnlyList<T> List(string? ns = null)
     {
-        var snapshot = _snapshot;
-        if (ns is null)
+        lock (_gate)
         {
-            return snapshot.All;
+            return ns is null ? AllLocked()
+                : _namespaces.TryGetValue(ns, out var objects) ? objects.List
+                : [];
         }
-
-        return snapshot.Namespaces.TryGetValue(ns, out var objects) ? [.. objects.Values] : [];
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<T> ByLabel(string ns, string key, string value) =>
-        _snapshot.Labels.TryGetValue(new LabelKey(ns, key, value), out var objects) ? [.. objects.Values] : [];
+    public IReadOnlyList<T> ByLabel(string ns, string key, string value)
+    {
+        lock (_gate)
+        {
+            return _byLabel.TryGetValue(key, out var groups) ? groups.Find(ns, value)
+                : _byLabel.Count < MostLabels ? (_byLabel[key] = BuildLocked(LabelOf(key))).Find(ns, value)
+                : SearchLocked(ns, key, value);
+        }
+    }
 
     /// <inheritdoc/>
-    public IReadOnlyList<T> ByOwner(string uid) => _snapshot.Owners.TryGetValue(uid, out var objects) ? [.. objects.Values] : [];
+    public IReadOnlyList<T> ByOwner(string uid)
+    {
+        lock (_gate)
+        {
+            _byOwner ??= BuildLocked(
+                static candidate => candidate.Metadata.OwnerReferences.Select(static owner => owner.Uid),
+                acrossNamespaces: true
+            );
+            return _byOwner.Find("", uid);
+        }
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<T> ByIndex(CacheIndex<T> index, string ns, string value)
+    {
+        ArgumentNullException.ThrowIfNull(index);
+        lock (_gate)
+        {
+            if (!_byIndex.TryGetValue(index, out var groups))
+            {
+                _byIndex[index] = groups = BuildLocked(index.ValuesOf);
+            }
+
+            return groups.Find(ns, value);
+        }
+    }
 
     /// <summary>Adds or replaces an object; returns the previous one. One writer at a time.</summary>
     public T? Set(T value)
     {
         ArgumentNullException.ThrowIfNull(value);
-        var old = Get(value.Metadata.Namespace, value.Metadata.Name);
-        _snapshot = _snapshot.Without(old).With(value);
-        return old;
+        var key = ObjectKey.Of(value);
+        lock (_gate)
+        {
+            var old = GetLocked(key);
+            if (!_namespaces.TryGetValue(key.Namespace, out var objects))
+            {
+                _namespaces[key.Namespace] = objects = new CacheGroup<T>();
+            }
+
+            objects.Set(key, value);
+            _count += old is null ? 1 : 0;
+            IndexLocked(key, old, value);
+            return old;
+        }
     }
 
     /// <summary>Removes an object; returns it. One writer at a time.</summary>
     public T? Remove(ObjectKey key)
     {
-        var old = Get(key.Namespace, key.Name);
-        _snapshot = _snapshot.Without(old);
-        return old;
+        lock (_gate)
+        {
+            if (GetLocked(key) is not { } old)
+            {
+                return null;
+            }
+
+            var objects = _namespaces[key.Namespace];
+            objects.Remove(key);
+            _count--;
+            if (objects.IsEmpty)
+            {
+                _namespaces.Remove(key.Namespace);
+            }
+
+            IndexLocked(key, old, null);
+            return old;
+        }
     }
 
-    private readonly record struct LabelKey(string Namespace, string Key, string Value);
+    private T? GetLocked(ObjectKey key) => _namespaces.TryGetValue(key.Namespace, out var objects) ? objects.Get(key) : null;
 
-    private sealed class Snapshot(
-        ImmutableDictionary<string, ImmutableDictionary<string, T>> namespaces,
-        ImmutableDictionary<LabelKey, ImmutableDictionary<ObjectKey, T>> labels,
-        ImmutableDictionary<string, ImmutableDictionary<ObjectKey, T>> owners
-    )
+    private T[] AllLocked() => _all ??= [.. _namespaces.Values.SelectMany(static objects => objects.List)];
+
+    private void IndexLocked(ObjectKey key, T? old, T? value)
     {
-        public static readonly Snapshot Empty = new(
-            ImmutableDictionary<string, ImmutableDictionary<string, T>>.Empty,
-            ImmutableDictionary<LabelKey, ImmutableDictionary<ObjectKey, T>>.Empty,
-            ImmutableDictionary<string, ImmutableDictionary<ObjectKey, T>>.Empty
-        );
-
-        private T[]? _all;
-
-        public ImmutableDictionary<string, ImmutableDictionary<string, T>> Namespaces => namespaces;
-
-        public ImmutableDictionary<LabelKey, ImmutableDictionary<ObjectKey, T>> Labels => labels;
-
-        public ImmutableDictionary<string, ImmutableDictionary<ObjectKey, T>> Owners => owners;
-
-        public IReadOnlyList<T> All => _all ??= [.. namespaces.Values.SelectMany(objects => objects.Values)];
-
-        public Snapshot With(T value)
+        _all = null;
+        _byOwner?.Replace(key, old, value);
+        foreach (var groups in _byLabel.Values)
         {
-            var meta = value.Metadata;
-            var key = ObjectKey.Of(value);
-            var inNamespace = namespaces.GetValueOrDefault(meta.Namespace) ?? ImmutableDictionary<string, T>.Empty;
-            var byLabel = labels;
-            foreach (var (name, label) in meta.Labels)
-            {
-                byLabel = Put(byLabel, new LabelKey(meta.Namespace, name, label), key, value);
-            }
-
-            var byOwner = owners;
-            foreach (var owner in meta.OwnerReferences)
-            {
-                byOwner = Put(byOwner, owner.Uid, key, value);
-            }
-
-            return new Snapshot(namespaces.SetItem(meta.Namespace, inNamespace.SetItem(meta.Name, value)), byLabel, byOwner);
+            groups.Replace(key, old, value);
         }
 
-        public Snapshot Without(T? value)
+        foreach (var groups in _byIndex.Values)
         {
-            if (value is null)
-            {
-                return this;
-            }
+            groups.Replace(key, old, value);
+        }
+    }
 
-            var meta = value.Metadata;
-            var key = ObjectKey.Of(value);
-            var inNamespace = namespaces[meta.Namespace].Remove(meta.Name);
-            var byLabel = labels;
-            foreach (var (name, label) in meta.Labels)
-            {
-                byLabel = Drop(byLabel, new LabelKey(meta.Namespace, name, label), key);
-            }
+    private static Func<T, IEnumerable<string>> LabelOf(string key) =>
+        value => value.Metadata.Labels.TryGetValue(key, out var label) ? (string[])[label] : [];
 
-            var byOwner = owners;
-            foreach (var owner in meta.OwnerReferences)
-            {
-                byOwner = Drop(byOwner, owner.Uid, key);
-            }
+    private T[] SearchLocked(string ns, string key, string label) =>
+        _namespaces.TryGetValue(ns, out var objects)
+            ? [.. objects.List.Where(value => value.Metadata.Labels.GetValueOrDefault(key) == label)]
+            : [];
 
-            return new Snapshot(
-                inNamespace.IsEmpty ? namespaces.Remove(meta.Namespace) : namespaces.SetItem(meta.Namespace, inNamespace),
-                byLabel,
-                byOwner
-            );
+    private CacheGroups<T> BuildLocked(Func<T, IEnumerable<string>> valuesOf, bool acrossNamespaces = false)
+    {
+        var groups = new CacheGroups<T>(valuesOf, acrossNamespaces);
+        foreach (var value in AllLocked())
+        {
+            groups.Replace(ObjectKey.Of(value), null, value);
         }
 
-        private static ImmutableDictionary<TIndex, ImmutableDictionary<ObjectKey, T>> Put<TIndex>(
-            ImmutableDictionary<TIndex, ImmutableDictionary<ObjectKey, T>> index,
-            TIndex at,
-            ObjectKey key,
-            T value
-        )
-            where TIndex : notnull =>
-            index.SetItem(at, (index.GetValueOrDefault(at) ?? ImmutableDictionary<ObjectKey, T>.Empty).SetItem(key, value));
-
-        private static ImmutableDictionary<TIndex, ImmutableDictionary<ObjectKey, T>> Drop<TIndex>(
-            ImmutableDictionary<TIndex, ImmutableDictionary<ObjectKey, T>> index,
-            TIndex at,
-            ObjectKey key
-        )
-            where TIndex : notnull
-        {
-            if (!index.TryGetValue(at, out var objects))
-            {
-                return index;
-            }
-
-            var rest = objects.Remove(key);
-            return rest.IsEmpty ? index.Remove(at) : index.SetItem(at, rest);
-        }
+        return groups;
     }
 }

@@ -1,15 +1,17 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api;
+using Serving.Api.Core;
 using Serving.Kubernetes.Client;
 
 namespace Serving.Kubernetes.Informers;
 
 /// <summary>The shared informers of the process. Invariant: there is one informer per resource and selector.</summary>
-public sealed class SharedInformers : IInformers
+public sealed class SharedInformers : IInformers, IInformerCaches
 {
     private readonly IKubernetesClient _client;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
+    private readonly bool _writesPods;
     private readonly Lock _lock = new();
     private readonly Dictionary<Key, Entry> _entries = [];
     private readonly List<Task> _running = [];
@@ -18,13 +20,16 @@ public sealed class SharedInformers : IInformers
     /// <param name="client">The client that lists and watches.</param>
     /// <param name="loggers">Creates the loggers.</param>
     /// <param name="time">The clock of back-off.</param>
-    public SharedInformers(IKubernetesClient client, ILoggerFactory loggers, TimeProvider? time = null)
+    /// <param name="writesPods">Whether cached pods are run or written back; otherwise only what a control plane reads of them is
+    /// cached.</param>
+    public SharedInformers(IKubernetesClient client, ILoggerFactory loggers, TimeProvider? time = null, bool writesPods = true)
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(loggers);
         _client = client;
         _logger = loggers.CreateLogger("Serving.Kubernetes.Informers");
         _time = time ?? TimeProvider.System;
+        _writesPods = writesPods;
     }
 
     /// <summary>The collections that have not synced yet, for the readiness probe.</summary>
@@ -49,6 +54,37 @@ public sealed class SharedInformers : IInformers
             {
                 return [.. _entries.Values.Select(entry => entry.StuckReason()).OfType<string>()];
             }
+        }
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<InformerState> States
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return
+                [
+                    .. _entries
+                        .Values.Select(entry => entry.State())
+                        .OrderBy(state => state.Kind, StringComparer.Ordinal)
+                        .ThenBy(state => state.Scope, StringComparer.Ordinal),
+                ];
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public ILister<T>? Find<T>(ResourceType<T> type, string? ns = null, string? labelSelector = null)
+        where T : class, IKubernetesObject
+    {
+        ArgumentNullException.ThrowIfNull(type);
+        lock (_lock)
+        {
+            return _entries.TryGetValue(Key.Of(type, ns, labelSelector, null), out var entry)
+                ? ((IInformer<T>)entry.Informer).Lister
+                : null;
         }
     }
 
@@ -87,6 +123,7 @@ public sealed class SharedInformers : IInformers
             _running.AddRange(_entries.Values.Select(entry => Task.Run(() => entry.Run(cancellation), CancellationToken.None)));
         }
 
+        InformerMetrics.Open(this);
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using (cancellation.Register(() => ended.TrySetResult()))
         {
@@ -105,15 +142,15 @@ public sealed class SharedInformers : IInformers
             _running.Clear();
             _term = null;
         }
+
+        InformerMetrics.Close(this);
     }
 
     private IInformer<T> For<T>(ResourceType<T> type, string? ns, string? labelSelector, string? name)
         where T : class, IKubernetesObject
     {
         ArgumentNullException.ThrowIfNull(type);
-        ns = string.IsNullOrEmpty(ns) ? null : ns;
-        labelSelector = string.IsNullOrEmpty(labelSelector) ? null : labelSelector;
-        var key = new Key(typeof(T), type.Group, type.Version, type.Plural, ns, labelSelector, name);
+        var key = Key.Of(type, ns, labelSelector, name);
         lock (_lock)
         {
             if (_entries.TryGetValue(key, out var entry))
@@ -121,8 +158,15 @@ public sealed class SharedInformers : IInformers
                 return (IInformer<T>)entry.Informer;
             }
 
-            var informer = new Informer<T>(_client, type, ns, labelSelector, _logger, _time, name);
-            entry = new Entry(informer, informer.RunAsync, informer.WaitForSyncAsync, () => informer.HasSynced, () => informer.StuckReason);
+            var informer = new Informer<T>(_client, type, key.Namespace, key.Selector, _logger, _time, name, Projection<T>());
+            entry = new Entry(
+                informer,
+                informer.RunAsync,
+                informer.WaitForSyncAsync,
+                () => informer.HasSynced,
+                () => informer.StuckReason,
+                () => informer.State
+            );
             _entries[key] = entry;
             if (_term is { IsCancellationRequested: false } term)
             {
@@ -133,13 +177,30 @@ public sealed class SharedInformers : IInformers
         }
     }
 
-    private sealed record Key(Type Model, string Group, string Version, string Plural, string? Namespace, string? Selector, string? Name);
+    private Func<T, T>? Projection<T>() =>
+        _writesPods || typeof(T) != typeof(Pod) ? null : (Func<T, T>)(object)(Func<Pod, Pod>)CachedPod.Of;
+
+    private sealed record Key(Type Model, string Group, string Version, string Plural, string? Namespace, string? Selector, string? Name)
+    {
+        public static Key Of<T>(ResourceType<T> type, string? ns, string? selector, string? name)
+            where T : class, IKubernetesObject =>
+            new(
+                typeof(T),
+                type.Group,
+                type.Version,
+                type.Plural,
+                string.IsNullOrEmpty(ns) ? null : ns,
+                string.IsNullOrEmpty(selector) ? null : selector,
+                name
+            );
+    }
 
     private sealed record Entry(
         object Informer,
         Func<CancellationToken, Task> Run,
         Func<CancellationToken, Task> WaitForSync,
         Func<bool> HasSynced,
-        Func<string?> StuckReason
+        Func<string?> StuckReason,
+        Func<InformerState> State
     );
 }

@@ -60,10 +60,14 @@ public sealed class LeaderElector
         _options = options;
         _logger = logger;
         _time = time ?? TimeProvider.System;
+        Leases = leases;
         _names = string.Join(", ", leases);
         _heartbeat = new Heartbeat($"the candidacy for {_names}", StuckAfter, _time);
         _leases = new LeaseSet(client, leases, new RivalLeases(client, rivals ?? new HashSet<string>(), logger, _time), logger, _time);
     }
+
+    /// <summary>The names of the Leases.</summary>
+    public IReadOnlyList<string> Leases { get; }
 
     /// <summary>Whether this process holds the Leases.</summary>
     public bool IsLeading => _leading;
@@ -104,6 +108,20 @@ public sealed class LeaderElector
     {
         ArgumentNullException.ThrowIfNull(work);
         using var registration = leases?.AddHandler(OnLease);
+        LeaseMetrics.Open(this);
+        try
+        {
+            await CompeteAsync(work, cancellation);
+        }
+        finally
+        {
+            LeaseMetrics.Close(this);
+            _heartbeat.Idle();
+        }
+    }
+
+    private async Task CompeteAsync(Func<LeaderTerm, CancellationToken, Task> work, CancellationToken cancellation)
+    {
         while (!cancellation.IsCancellationRequested)
         {
             try
@@ -116,11 +134,9 @@ public sealed class LeaderElector
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
             {
-                break;
+                return;
             }
         }
-
-        _heartbeat.Idle();
     }
 
     private void OnLease(Change<Lease> change)
@@ -221,6 +237,7 @@ public sealed class LeaderElector
         using var handOver = new CancellationTokenSource();
         _handOver = handOver;
         _leading = true;
+        LeaseMetrics.Changed(this, LeaseMetrics.Acquired);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(term.Token, handOver.Token, cancellation);
         using var renewing = new CancellationTokenSource();
         var renewals = RenewAsync(term, renewing.Token);
@@ -241,6 +258,7 @@ public sealed class LeaderElector
             await renewing.CancelAsync();
             await renewals;
             var isHeld = term.IsHeld;
+            LeaseMetrics.Changed(this, isHeld ? LeaseMetrics.Released : LeaseMetrics.Lost);
             if (!isHeld)
             {
                 _logger.LogWarning("{Identity} lost the lease {Lease}", _options.Identity, _names);

@@ -227,7 +227,7 @@ public sealed class ManifestApplier
         {
             var found =
                 await FindAsync(document, cancellation)
-                ?? throw document.Problem("kind", $"the server knows no {document.Kind} in {document.ApiVersion}");
+                ?? throw document.Problem("kind", $"the API server does not serve {document.Kind} of {document.ApiVersion}");
             var metadata = (JsonObject)document.Body["metadata"]!;
             string? ns = null;
             if (found.Namespaced)

@@ -26,6 +26,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
     private readonly Dictionary<TKey, long> _delayed = [];
     private readonly PriorityQueue<TKey, long> _schedule = new();
     private readonly BackgroundTimer _timer;
+    private long _retries;
     private bool _closed;
 
     /// <param name="name">The name in metrics.</param>
@@ -35,7 +36,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         ArgumentException.ThrowIfNullOrEmpty(name);
         Name = name;
         _time = time ?? TimeProvider.System;
-        _label = new("name", name);
+        _label = WorkQueueMetrics.QueueName.Of(name);
         _timer = BackgroundTimer.Once(_time, $"Releasing the delayed keys of {name}", ReleaseDue);
         WorkQueueMetrics.Open(this);
     }
@@ -91,6 +92,36 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         }
     }
 
+    WorkQueueState WorkQueueMetrics.IObserved.State
+    {
+        get
+        {
+            lock (_lock)
+            {
+                var now = _time.GetTimestamp();
+                var ready = _waiting.Where(pair => !_processing.ContainsKey(pair.Key)).Select(pair => pair.Value).ToList();
+                KeyValuePair<TKey, long>? longest = _processing.Count == 0 ? null : _processing.MinBy(pair => pair.Value);
+                return new WorkQueueState(
+                    Name,
+                    ready.Count,
+                    _processing.Count,
+                    _delayed.Count,
+                    _retries,
+                    ready.Count == 0 ? null : _time.GetElapsedTime(ready.Min(), now),
+                    longest?.Key.ToString(),
+                    longest is { } running ? _time.GetElapsedTime(running.Value, now) : null,
+                    _failures.Count,
+                    [
+                        .. _failures
+                            .OrderByDescending(pair => pair.Value)
+                            .Take(WorkQueueState.MostListed)
+                            .Select(pair => new FailingKey(pair.Key.ToString() ?? "", pair.Value)),
+                    ]
+                );
+            }
+        }
+    }
+
     /// <summary>Adds a key unless it is queued already. Does nothing after <see cref="Dispose"/>.</summary>
     public void Add(TKey key)
     {
@@ -133,6 +164,7 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         lock (_lock)
         {
             delay = Retries.After(_failures[key] = _failures.GetValueOrDefault(key) + 1);
+            _retries++;
         }
 
         WorkQueueMetrics.Retried(_label);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Serving.Instruments;
 
 namespace Serving.Kubernetes.Queue;
 
@@ -12,53 +13,55 @@ public static class WorkQueueMetrics
     /// <summary>The name of the meter.</summary>
     public const string MeterName = "Serving.Kubernetes";
 
+    /// <summary>The name of a queue.</summary>
+    internal static readonly MetricAttribute QueueName = new("name", "the reconciler whose queue it is");
+
     private static readonly Meter Meter = new(MeterName);
     private static readonly ConcurrentDictionary<IObserved, byte> Queues = new();
 
-    private static readonly Counter<long> Adds = Meter.CreateCounter<long>(
-        "kn.workqueue.adds",
-        "{item}",
-        "Number of items added to the queue"
-    );
+    private static readonly Counter<long> Adds = Meter
+        .CreateCounter<long>("kn.workqueue.adds", "{item}", "Number of items added to the queue")
+        .With(QueueName);
 
-    private static readonly Counter<long> Retries = Meter.CreateCounter<long>(
-        "kn.workqueue.retries",
-        "{item}",
-        "Number of items re-added to the queue"
-    );
+    private static readonly Counter<long> Retries = Meter
+        .CreateCounter<long>("kn.workqueue.retries", "{item}", "Number of items re-added to the queue")
+        .With(QueueName);
 
-    private static readonly UpDownCounter<long> Depth = Meter.CreateUpDownCounter<long>(
-        "kn.workqueue.depth",
-        "{item}",
-        "Number of current items in the queue"
-    );
+    private static readonly UpDownCounter<long> Depth = Meter
+        .CreateUpDownCounter<long>("kn.workqueue.depth", "{item}", "Number of current items in the queue")
+        .With(QueueName);
 
-    private static readonly InstrumentAdvice<double> Buckets = new()
-    {
-        HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
-    };
+    private static readonly Histogram<double> QueueDuration = Meter
+        .CreateHistogram("kn.workqueue.queue.duration", "s", "How long an item stays in the queue", null, SecondsBuckets.Short)
+        .With(QueueName);
 
-    private static readonly Histogram<double> QueueDuration = Meter.CreateHistogram(
-        "kn.workqueue.queue.duration",
-        "s",
-        "How long an item stays in the queue",
-        null,
-        Buckets
-    );
-
-    private static readonly Histogram<double> ProcessDuration = Meter.CreateHistogram(
-        "kn.workqueue.process.duration",
-        "s",
-        "How long processing an item takes",
-        null,
-        Buckets
-    );
+    private static readonly Histogram<double> ProcessDuration = Meter
+        .CreateHistogram("kn.workqueue.process.duration", "s", "How long processing an item takes", null, SecondsBuckets.Short)
+        .With(QueueName);
 
     static WorkQueueMetrics()
     {
-        Meter.CreateObservableGauge("kn.workqueue.unfinished_work", () => Observe(q => q.UnfinishedSeconds), "s");
-        Meter.CreateObservableGauge("kn.workqueue.longest_running_processor", () => Observe(q => q.LongestRunningSeconds), "s");
+        Meter
+            .CreateObservableGauge(
+                "kn.workqueue.unfinished_work",
+                () => Observe(q => q.UnfinishedSeconds),
+                "s",
+                "How long the items in progress have been processed, added up"
+            )
+            .With(QueueName);
+        Meter
+            .CreateObservableGauge(
+                "kn.workqueue.longest_running_processor",
+                () => Observe(q => q.LongestRunningSeconds),
+                "s",
+                "How long the oldest item in progress has been processed"
+            )
+            .With(QueueName);
     }
+
+    /// <summary>The states of all open queues of the process, by name.</summary>
+    public static IReadOnlyList<WorkQueueState> States =>
+        [.. Queues.Keys.Select(queue => queue.State).OrderBy(state => state.Name, StringComparer.Ordinal)];
 
     /// <summary>A queue whose work in progress can be observed.</summary>
     internal interface IObserved
@@ -66,6 +69,7 @@ public static class WorkQueueMetrics
         string Name { get; }
         double UnfinishedSeconds { get; }
         double LongestRunningSeconds { get; }
+        WorkQueueState State { get; }
     }
 
     internal static void Open(IObserved queue) => Queues.TryAdd(queue, 0);
@@ -91,5 +95,5 @@ public static class WorkQueueMetrics
     internal static void Retried(KeyValuePair<string, object?> name) => Retries.Add(1, name);
 
     private static IEnumerable<Measurement<double>> Observe(Func<IObserved, double> value) =>
-        Queues.Keys.Select(queue => new Measurement<double>(value(queue), new KeyValuePair<string, object?>("name", queue.Name)));
+        Queues.Keys.Select(queue => new Measurement<double>(value(queue), QueueName.Of(queue.Name)));
 }

@@ -33,6 +33,7 @@ public sealed class ReconcileLoop
     private readonly TakenNames _takenNames = new();
     private Shard _shard = Shard.Whole;
     private WorkQueue<ObjectKey>? _queue;
+    private volatile string? _kind;
     private bool _hasRun;
 
     /// <param name="reconciler">The reconciler.</param>
@@ -58,7 +59,7 @@ public sealed class ReconcileLoop
             lock (_lock)
             {
                 return _queue?.LongestRunning is var (key, running) && running > StuckAfter
-                    ? $"{_reconciler.Name} has worked on {key} for {running.TotalSeconds:0} s"
+                    ? $"{_reconciler.Name} has been reconciling {key} for {running.TotalSeconds:0} s"
                     : null;
             }
         }
@@ -66,7 +67,15 @@ public sealed class ReconcileLoop
 
     /// <summary>Reconciles every object of this informer when it changes.</summary>
     public ReconcileLoop For<T>(IInformer<T> informer)
-        where T : class, IKubernetesObject => Add(informer, change => Enqueue(change.Key));
+        where T : class, IKubernetesObject =>
+        Add(
+            informer,
+            change =>
+            {
+                _kind ??= KindOf(change.Object);
+                Enqueue(change.Key);
+            }
+        );
 
     /// <summary>Reconciles the controlling owner (of <paramref name="ownerKind"/>, such as <c>Configuration</c>) of a changed
     /// object.</summary>
@@ -270,13 +279,35 @@ public sealed class ReconcileLoop
 
             try
             {
-                await ReconcileOneAsync(queue, key, client, cancellation);
+                await ReconcileAsync(queue, key, client, cancellation);
             }
             finally
             {
                 queue.Done(key);
             }
         }
+    }
+
+    /// <summary>The kind as Knative's controllers log it: <c>serving.knative.dev.Revision</c>, or <c>Pod</c> in the core group.</summary>
+    private static string KindOf(IKubernetesObject of)
+    {
+        var slash = of.ApiVersion.IndexOf('/', StringComparison.Ordinal);
+        return slash < 0 ? of.Kind : $"{of.ApiVersion[..slash]}.{of.Kind}";
+    }
+
+    /// <summary>Reconciles an object within its span and the scope of its log lines.</summary>
+    private async Task ReconcileAsync(WorkQueue<ObjectKey> queue, ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
+    {
+        using var scope = _logger.BeginScope(
+            new KeyValuePair<string, object?>[]
+            {
+                new("knative.dev/controller", _reconciler.Name),
+                new("knative.dev/kind", _kind),
+                new("knative.dev/key", key.ToString()),
+            }
+        );
+        using var span = ReconcileSpan.Start(_reconciler.Name, key, queue.Failures(key));
+        await ReconcileOneAsync(queue, key, client, cancellation);
     }
 
     private async Task ReconcileOneAsync(
@@ -287,6 +318,7 @@ public sealed class ReconcileLoop
     )
     {
         var begun = _time.GetTimestamp();
+        var outcome = ReconcileMetrics.Success;
         try
         {
             var result = await _reconciler.ReconcileAsync(key, client, cancellation);
@@ -309,9 +341,11 @@ public sealed class ReconcileLoop
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
             // The loop ends; the next term reconciles every key again.
+            return;
         }
         catch (KubernetesException conflict) when (conflict.IsConflict)
         {
+            outcome = ReconcileMetrics.Conflict;
             _logger.LogDebug("Reconciling {Reconciler} {Key} used a stale cache: {Message}", _reconciler.Name, key, conflict.Message);
             queue.AddRateLimited(key);
         }
@@ -329,6 +363,7 @@ public sealed class ReconcileLoop
         }
         catch (Exception blocked) when (StepFailures.Flatten(blocked).All(static one => one is ChildException))
         {
+            outcome = ReconcileMetrics.Waiting;
             foreach (var taken in StepFailures.Flatten(blocked).OfType<NotOwnedException>())
             {
                 _takenNames.Add(taken.Kind, taken.Key, key);
@@ -345,23 +380,31 @@ public sealed class ReconcileLoop
         }
         catch (Exception failure)
         {
-            Report(failure, key, queue.Failures(key) + 1);
+            outcome = Report(failure, key, queue.Failures(key) + 1);
             queue.AddRateLimited(key);
         }
+
+        ReconcileMetrics.Reconciled(_reconciler.Name, outcome, _time.GetElapsedTime(begun));
+        ReconcileSpan.End(outcome);
     }
 
-    private void Report(Exception failure, ObjectKey key, int attempt)
+    /// <summary>Logs a failure; returns the result that metrics report.</summary>
+    private string Report(Exception failure, ObjectKey key, int attempt)
     {
         var causes = StepFailures.Flatten(failure).ToList();
         if (causes.TrueForAll(static cause => cause is KubernetesException { IsUnreachable: true }))
         {
             Unreachable.Log(_logger, causes[0]);
+            return ReconcileMetrics.Unreachable;
         }
-        else if (causes.TrueForAll(static cause => cause is KubernetesException { IsWebhookAway: true }))
+
+        if (causes.TrueForAll(static cause => cause is KubernetesException { IsWebhookAway: true }))
         {
             Unreachable.LogWebhook(_logger, causes[0]);
+            return ReconcileMetrics.Unreachable;
         }
-        else if (
+
+        if (
             attempt <= QuietAttempts
             && causes.TrueForAll(static cause =>
                 cause is AwaitedException or KubernetesException { IsNotFound: true } or KubernetesException { IsAlreadyExists: true }
@@ -376,18 +419,18 @@ public sealed class ReconcileLoop
                 attempt,
                 failure.Message
             );
+            return ReconcileMetrics.Waiting;
         }
-        else
-        {
-            _logger.LogWarning(
-                causes.TrueForAll(static cause => cause is KubernetesException or AwaitedException) ? null : failure,
-                "Reconciling {Reconciler} {Key} failed (attempt {Attempt}): {Reason}",
-                _reconciler.Name,
-                key,
-                attempt,
-                failure.Message
-            );
-        }
+
+        _logger.LogWarning(
+            causes.TrueForAll(static cause => cause is KubernetesException or AwaitedException) ? null : failure,
+            "Reconciling {Reconciler} {Key} failed (attempt {Attempt}): {Reason}",
+            _reconciler.Name,
+            key,
+            attempt,
+            failure.Message
+        );
+        return ReconcileMetrics.Failure;
     }
 
     private sealed record Source(Func<CancellationToken, Task> WaitForSync, Func<IDisposable> Subscribe);

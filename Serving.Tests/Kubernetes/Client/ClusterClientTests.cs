@@ -483,6 +483,9 @@ public sealed class ClusterClientTests
             );
         (await discovery.FindAsync("x.io/v1", "Thing", None))!.Plural.Should().Be("things");
         (await discovery.FindAsync("y.io/v1", "Thing", None)).Should().BeNull();
+        (await discovery.ServesAsync("v1", "pods/log", None)).Should().BeTrue();
+        (await discovery.ServesAsync("v1", "pods/resize", None)).Should().BeFalse();
+        (await discovery.ServesAsync("y.io/v1", "things", None)).Should().BeFalse();
     }
 
     private static ConfigMap Map(string name) =>

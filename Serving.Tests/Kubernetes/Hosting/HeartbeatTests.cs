@@ -31,7 +31,7 @@ public sealed class HeartbeatTests
         _heartbeat.StuckReason.Should().BeNull();
 
         _time.Advance(TimeSpan.FromSeconds(1));
-        _heartbeat.StuckReason.Should().Be("the loop has not turned for 31 s");
+        _heartbeat.StuckReason.Should().Be("the loop has made no progress for 31 s");
 
         _heartbeat.Beat();
         _heartbeat.StuckReason.Should().BeNull();

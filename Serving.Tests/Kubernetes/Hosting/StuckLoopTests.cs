@@ -52,7 +52,7 @@ public sealed class StuckLoopTests : IDisposable
         _time.Advance(ReconcileLoop.StuckAfter);
         host.Stuck.Should().BeEmpty();
         _time.Advance(TimeSpan.FromSeconds(1));
-        host.Stuck.Should().Contain("loop", "service has worked on default/hello for 301 s");
+        host.Stuck.Should().Contain("loop", "service has been reconciling default/hello for 301 s");
 
         _release.SetResult();
         await Eventually.HoldsAsync(() => host.Stuck.Should().BeEmpty());
@@ -80,7 +80,7 @@ public sealed class StuckLoopTests : IDisposable
         await Eventually.HoldsAsync(() =>
         {
             _time.Advance(TimeSpan.FromSeconds(10));
-            host.Stuck.Should().ContainKey("controller").WhoseValue.Should().StartWith("the end of its term has not turned for");
+            host.Stuck.Should().ContainKey("controller").WhoseValue.Should().StartWith("the end of its term has made no progress for");
         });
 
         _release.SetResult();
@@ -120,7 +120,7 @@ public sealed class StuckLoopTests : IDisposable
         });
         _time.Advance(TimeSpan.FromMinutes(30));
 
-        informers.Stuck.Should().ContainSingle().Which.Should().StartWith("the watch of nodes has not turned for");
+        informers.Stuck.Should().ContainSingle().Which.Should().StartWith("the watch of nodes has made no progress for");
         await _stop.CancelAsync();
         await running.WaitAsync(TimeSpan.FromSeconds(10));
         informers.Stuck.Should().BeEmpty("what was stopped does not hang");

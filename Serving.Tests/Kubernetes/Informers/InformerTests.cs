@@ -98,6 +98,49 @@ public sealed class InformerTests
     }
 
     [Test]
+    public async Task Its_state_tells_what_it_holds_and_finding_it_watches_nothing_more()
+    {
+        await using var cluster = await RunningServer.StartAsync();
+        using var client = new ClusterClient(ClusterAccess.FromKubeconfig(cluster.Server.KubeconfigPath));
+        var informers = new SharedInformers(client, NullLoggerFactory.Instance);
+        informers.Find(Resources.ConfigMaps, "default").Should().BeNull();
+        informers.For(Resources.ConfigMaps, "default");
+        var lister = informers.Find(Resources.ConfigMaps, "default");
+        informers.Find(Resources.Secrets).Should().BeNull();
+        using var stop = new CancellationTokenSource();
+        var running = informers.RunAsync(stop.Token);
+        await informers.WaitForSyncAsync(stop.Token).WaitAsync(TimeSpan.FromSeconds(10));
+
+        await cluster.PostAsync(
+            "/api/v1/namespaces/default/configmaps",
+            """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"mine"} }"""
+        );
+
+        await Eventually.HoldsAsync(() =>
+        {
+            lister!.Get("default", "mine").Should().NotBeNull();
+            var state = informers.States.Should().ContainSingle().Subject;
+            state
+                .Should()
+                .BeEquivalentTo(
+                    new
+                    {
+                        ApiVersion = "v1",
+                        Kind = "ConfigMap",
+                        Scope = "default",
+                        HasSynced = true,
+                        Lists = 1L,
+                    }
+                );
+            state.LastEvent.Should().BeCloseTo(DateTimeOffset.UtcNow, TimeSpan.FromMinutes(1));
+            state.Objects.Should().Be(lister.List().Count);
+            state.LastError.Should().BeNull();
+        });
+        await stop.CancelAsync();
+        await running;
+    }
+
+    [Test]
     public async Task It_lists_then_watches_and_keeps_the_copy_slim()
     {
         Serve(

@@ -48,7 +48,7 @@ public sealed class ManifestApplierTests
     [TestCase("apiVersion: v1\nkind: ConfigMap\nmetadata: {}", "all.yaml: document 1 (ConfigMap): metadata.name: is missing")]
     [TestCase(
         "apiVersion: x.io/v1\nkind: Thing\nmetadata: {name: x}",
-        "all.yaml: document 1 (Thing x): kind: the server knows no Thing in x.io/v1"
+        "all.yaml: document 1 (Thing x): kind: the API server does not serve Thing of x.io/v1"
     )]
     [TestCase("a: [", "all.yaml: line*")]
     public async Task What_is_wrong_is_said_in_one_line_with_file_and_document(string text, string says)
@@ -124,5 +124,8 @@ public sealed class ManifestApplierTests
                     type.Kind == kind && type.ApiVersion == apiVersion
                 )
             );
+
+        public Task<bool> ServesAsync(string apiVersion, string resource, CancellationToken cancellation) =>
+            throw new NotSupportedException();
     }
 }

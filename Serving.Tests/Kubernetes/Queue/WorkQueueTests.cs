@@ -93,4 +93,39 @@ public sealed class WorkQueueTests
 
         (await taken.WaitAsync(TimeSpan.FromSeconds(10))).Should().Be("a");
     }
+
+    [Test]
+    public void Its_state_tells_what_waits_runs_and_fails()
+    {
+        using var queue = new WorkQueue<string>("observed", _time);
+        queue.Add("waits");
+        queue.Add("runs");
+        queue.TryTake(out _);
+        queue.AddAfter("later", TimeSpan.FromSeconds(5));
+        queue.AddRateLimited("fails");
+        queue.AddRateLimited("fails");
+        _time.Advance(TimeSpan.FromSeconds(1));
+
+        var state = WorkQueueMetrics.States.Single(state => state.Name == "observed");
+
+        state.Processing.Should().Be(1);
+        state.LongestRunning.Should().Be("waits");
+        state.LongestRunningFor.Should().Be(TimeSpan.FromSeconds(1));
+        state.OldestWaiting.Should().Be(TimeSpan.FromSeconds(1));
+        state.Delayed.Should().Be(1);
+        state.Retries.Should().Be(2);
+        state.Failing.Should().Be(1);
+        state.MostFailures.Should().Equal(new FailingKey("fails", 2));
+        queue.Forget("fails");
+        WorkQueueMetrics.States.Single(state => state.Name == "observed").Failing.Should().Be(0);
+    }
+
+    [Test]
+    public void A_closed_queue_has_no_state()
+    {
+        var queue = new WorkQueue<string>("closed", _time);
+        queue.Dispose();
+
+        WorkQueueMetrics.States.Should().NotContain(state => state.Name == "closed");
+    }
 }

@@ -315,7 +315,7 @@ internal static class ReconcilerCases
             Environment,
             cluster.For(Resources.Endpoints),
             local: null,
-            new ReplicaProbe(NullLogger.Instance),
+            new ReplicaProbe(static () => false, NullLogger.Instance),
             TimeProvider.System
         );
         return SettledAsync(

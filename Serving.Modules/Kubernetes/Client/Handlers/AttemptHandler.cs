@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using System.Text.Json;
 using Serving.Api;
@@ -18,13 +19,21 @@ internal sealed class AttemptHandler(ClusterClientOptions options, TimeProvider 
     {
         using var limit = new CancellationTokenSource(options.RequestTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        var sent = time.GetTimestamp();
         HttpResponseMessage? response = null;
         try
         {
             response = await base.SendAsync(request, either.Token);
             if (!response.IsSuccessStatusCode)
             {
-                throw await RefusalAsync(request, response, either.Token);
+                var refusal = await RefusalAsync(request, response, either.Token);
+                ClientMetrics.Responded(request, (int)response.StatusCode, time.GetElapsedTime(sent));
+                if (response.StatusCode == HttpStatusCode.TooManyRequests || refusal.RetryAfter is not null)
+                {
+                    ClientMetrics.SlowedDown(request);
+                }
+
+                throw refusal;
             }
 
             if (!ApiRequest.IsStream(request))
@@ -32,13 +41,16 @@ internal sealed class AttemptHandler(ClusterClientOptions options, TimeProvider 
                 await response.Content.LoadIntoBufferAsync(options.LargestResponse, either.Token);
             }
 
+            ClientMetrics.Responded(request, (int)response.StatusCode, time.GetElapsedTime(sent));
             return response;
         }
         catch (Exception error)
         {
             response?.Dispose();
-            if (FailureOf(request, error, limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested) is { } failure)
+            var isLate = limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested;
+            if (FailureOf(request, error, isLate) is var (failure, kind))
             {
+                ClientMetrics.Failed(request, kind, time.GetElapsedTime(sent));
                 throw failure;
             }
 
@@ -54,23 +66,30 @@ internal sealed class AttemptHandler(ClusterClientOptions options, TimeProvider 
     internal static KubernetesException Unreadable(string what, Exception error) =>
         Failure(what, 502, "BadGateway", $"the response cannot be read: {error.Message}", error);
 
-    private KubernetesException? FailureOf(HttpRequestMessage request, Exception error, bool late) =>
+    /// <summary>The failure of a request without a response, and its kind in metrics; null for any other exception.</summary>
+    private (KubernetesException Failure, string Kind)? FailureOf(HttpRequestMessage request, Exception error, bool late) =>
         error switch
         {
-            HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } => Failure(
-                ApiRequest.WhatOf(request),
-                500,
-                "ResponseTooLarge",
-                $"the response has more than {options.LargestResponse / 1024 / 1024} MiB: narrow the list by a label",
-                error
+            HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } => (
+                Failure(
+                    ApiRequest.WhatOf(request),
+                    500,
+                    "ResponseTooLarge",
+                    $"the response has more than {options.LargestResponse / 1024 / 1024} MiB: narrow the list by a label",
+                    error
+                ),
+                ClientMetrics.TooLarge
             ),
-            HttpRequestException or IOException => Unreachable(ApiRequest.WhatOf(request), error),
-            OperationCanceledException when late => Failure(
-                ApiRequest.WhatOf(request),
-                504,
-                "Timeout",
-                $"the API server did not respond within {options.RequestTimeout.TotalSeconds:0.###} s",
-                error
+            HttpRequestException or IOException => (Unreachable(ApiRequest.WhatOf(request), error), ClientMetrics.Unreachable),
+            OperationCanceledException when late => (
+                Failure(
+                    ApiRequest.WhatOf(request),
+                    504,
+                    "Timeout",
+                    $"the API server did not respond within {options.RequestTimeout.TotalSeconds:0.###} s",
+                    error
+                ),
+                ClientMetrics.Timeout
             ),
             _ => null,
         };

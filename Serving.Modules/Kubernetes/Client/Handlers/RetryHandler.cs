@@ -24,6 +24,7 @@ internal sealed class RetryHandler(ClusterClientOptions options, TimeProvider ti
             }
 
             await Task.Delay(delay, time, cancellationToken);
+            ClientMetrics.Retried(request);
         }
     }
 
