@@ -95,7 +95,7 @@ public sealed class ApiServer : IAsyncDisposable
         AuditLog? audit = null;
         try
         {
-            var registry = new ResourceRegistry(BuiltInKinds.Load());
+            var registry = new ResourceRegistry(BuiltInKinds.Load(options.ServesPodResize ? "" : PodResize.Subresource));
             store = new ObjectStore(database, time);
             webhooks = new WebhookClient(store, registry);
             var authorizer = new RbacAuthorizer(store);

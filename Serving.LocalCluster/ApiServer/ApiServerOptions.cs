@@ -12,6 +12,10 @@ public sealed record ApiServerOptions(string DataDirectory, IPAddress Address, i
     /// <summary>The audit log, which gets every write as an audit.k8s.io/v1 Event; null for none.</summary>
     public string? AuditLog { get; init; }
 
+    /// <summary>Whether pods have the subresource <c>resize</c>, as from Kubernetes 1.33 on. Without it discovery does not list it, and
+    /// requests to it get a 404, as on an older cluster.</summary>
+    public bool ServesPodResize { get; init; } = true;
+
     /// <summary>Additional checks of <c>/readyz</c>, evaluated at each request; null to check only the server.</summary>
     public Func<CancellationToken, Task<IReadOnlyList<ReadinessCheck>>>? Readiness { get; init; }
 }

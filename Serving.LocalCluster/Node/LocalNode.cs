@@ -6,15 +6,18 @@ using Serving.Concurrency;
 using Serving.Kubernetes.Client;
 using Serving.Kubernetes.Events;
 using Serving.Kubernetes.Informers;
+using Serving.LocalCluster.Node.Limits;
 using Serving.LocalCluster.Node.Pods;
 using Serving.LocalCluster.Node.Processes;
+using Serving.LocalCluster.Node.Resizing;
 
 namespace Serving.LocalCluster.Node;
 
 /// <summary>
 /// The scheduler and the kubelet of a local cluster: runs the containers of pods as processes of this machine, on loopback
-/// addresses only. Security contexts and resource limits are not enforced: programs run as the user who runs the node, and
-/// nothing isolates them from the machine or each other. Linux only; needs <c>setpriv</c>, <c>setsid</c> and <c>sh</c>.
+/// addresses only. Limits of CPU and memory are enforced where this machine permits it (<see cref="ResourceControl"/>). Security
+/// contexts are not: programs run as the user who runs the node, and nothing isolates them from the machine or each other. Linux
+/// only; needs <c>setpriv</c>, <c>setsid</c> and <c>sh</c>.
 /// </summary>
 public sealed class LocalNode
 {
@@ -54,10 +57,14 @@ public sealed class LocalNode
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(informers);
         var logs = new LogBudget(Path.Combine(_options.DataDirectory, NodeContext.PodsFolder), _options.MaxLogBytes, _logger);
-        using var runtime = new NodeRuntime(logs);
+        var limits = ResourceControl.Choose(_options.Cgroups, _logger);
+        _logger.LogInformation("Containers of this node: {Limits}", limits.Description);
+        var allocations = new NodeAllocations((long)(_options.CapacityOf("cpu") * 1000), (long)_options.CapacityOf("memory"));
+        using var runtime = new NodeRuntime(logs, limits, allocations);
         var context = new NodeContext(_options, client, new NodeObjects(client, informers), runtime, _events, _logger, _time);
         var pods = informers.For(Resources.Pods);
         var run = new Run(context, cancellation);
+        allocations.RoomAppeared = run.RetryResizes;
         var registration = new NodeRegistration(context);
         try
         {
@@ -129,6 +136,25 @@ public sealed class LocalNode
                 }
             }
         }
+
+        /// <summary>Retries the resizes that did not fit: of higher priority first, then of Guaranteed pods, then the oldest.</summary>
+        public void RetryResizes()
+        {
+            foreach (
+                var worker in _workers
+                    .Values.Where(w => w.HasDeferredResize)
+                    .OrderByDescending(w => PriorityOf(w.Pod))
+                    .ThenBy(w => PodStatusMaker.QosClass(w.Pod.Spec!) == "Guaranteed" ? 0 : 1)
+                    .ThenBy(w => w.DeferredSince)
+                    .ToList()
+            )
+            {
+                worker.RetryResize();
+            }
+        }
+
+        private static int PriorityOf(Pod pod) =>
+            pod.Spec?.ExtensionData?.TryGetValue("priority", out var priority) == true && priority.TryGetInt32(out var value) ? value : 0;
 
         public void Refresh(string ns)
         {

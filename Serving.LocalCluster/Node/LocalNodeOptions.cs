@@ -20,6 +20,26 @@ public sealed record LocalNodeOptions(string DataDirectory, ImageMap Images, Loo
     /// it.</summary>
     public long MaxLogBytes { get; init; } = 1L << 30;
 
+    /// <summary>The CPU of the node, in cores; null for all of the machine.</summary>
+    public decimal? Cpu { get; init; }
+
+    /// <summary>The memory of the node, in bytes; null for all of the machine.</summary>
+    public long? Memory { get; init; }
+
+    /// <summary>Where cgroups are mounted. Without a usable one the limits of containers are not enforced
+    /// (docs/architecture.md, <em>The local cluster</em>).</summary>
+    public string Cgroups { get; init; } = "/sys/fs/cgroup";
+
+    /// <summary>The capacity of a resource: cores, bytes, or a count; 0 for an unknown resource.</summary>
+    internal decimal CapacityOf(string resource) =>
+        resource switch
+        {
+            "cpu" when Cpu is { } cores => cores,
+            "memory" when Memory is { } bytes => bytes,
+            "pods" => MaxPods,
+            _ => NodeStatus.Capacity(resource),
+        };
+
     /// <summary>Issues the tokens of <c>serviceAccountToken</c> volumes. Null: pods with such a volume do not start and get an
     /// event.</summary>
     public ServiceAccountTokenSource? Tokens { get; init; }

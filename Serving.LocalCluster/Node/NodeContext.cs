@@ -1,8 +1,10 @@
 using Microsoft.Extensions.Logging;
 using Serving.Kubernetes.Client;
 using Serving.Kubernetes.Events;
+using Serving.LocalCluster.Node.Limits;
 using Serving.LocalCluster.Node.Probes;
 using Serving.LocalCluster.Node.Processes;
+using Serving.LocalCluster.Node.Resizing;
 using Serving.LocalCluster.Node.Variables;
 
 namespace Serving.LocalCluster.Node;
@@ -27,8 +29,16 @@ internal sealed record NodeContext(
 
 /// <summary>Shared services of the node: processes, probes and ports.</summary>
 /// <param name="logs">Bounds the logs of all pods.</param>
-internal sealed class NodeRuntime(LogBudget logs) : IDisposable
+/// <param name="limits">Makes processes keep to the limits of their containers.</param>
+/// <param name="allocations">What is allocated to the pods.</param>
+internal sealed class NodeRuntime(LogBudget logs, IResourceControl limits, NodeAllocations allocations) : IDisposable
 {
+    /// <summary>Makes processes keep to the limits of their containers.</summary>
+    public IResourceControl Limits { get; } = limits;
+
+    /// <summary>What is allocated to the pods.</summary>
+    public NodeAllocations Allocations { get; } = allocations;
+
     /// <summary>Bounds the logs of all pods.</summary>
     public LogBudget Logs { get; } = logs;
 
@@ -45,5 +55,6 @@ internal sealed class NodeRuntime(LogBudget logs) : IDisposable
     {
         Launcher.Dispose();
         Prober.Dispose();
+        Limits.Dispose();
     }
 }

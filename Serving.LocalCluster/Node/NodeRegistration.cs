@@ -30,7 +30,7 @@ internal sealed class NodeRegistration(NodeContext node)
             {
                 var known = await FindOrCreateAsync(cancellation);
                 var now = node.Time.GetUtcNow();
-                var status = NodeStatus.Make(_name, node.Options.MaxPods, known.Metadata.CreationTimestamp ?? now, now);
+                var status = NodeStatus.Make(node.Options, node.Runtime.Limits.Description, known.Metadata.CreationTimestamp ?? now, now);
                 await node.Client.PatchAsync(
                     Resources.Nodes,
                     null,
@@ -85,7 +85,7 @@ internal sealed class NodeRegistration(NodeContext node)
         {
             return await node.Client.CreateAsync(
                 Resources.Nodes,
-                NodeStatus.Make(_name, node.Options.MaxPods, node.Time.GetUtcNow()),
+                NodeStatus.Make(node.Options, node.Runtime.Limits.Description, node.Time.GetUtcNow()),
                 cancellation
             );
         }

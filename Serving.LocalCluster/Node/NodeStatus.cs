@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Serving.Api;
+using Serving.Api.Core;
 using NodeObject = Serving.Api.Core.Node;
 
 namespace Serving.LocalCluster.Node;
@@ -39,8 +40,9 @@ internal static class NodeStatus
         };
 
     /// <summary>A new Node object.</summary>
-    public static NodeObject Make(string name, int maxPods, DateTimeOffset now)
+    public static NodeObject Make(LocalNodeOptions options, string limits, DateTimeOffset now)
     {
+        var name = options.NodeName;
         var node = new JsonObject
         {
             ["apiVersion"] = "v1",
@@ -51,26 +53,30 @@ internal static class NodeStatus
                 ["labels"] = new JsonObject(Labels(name).Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value))),
             },
             ["spec"] = new JsonObject(),
-            ["status"] = Make(name, maxPods, now, now),
+            ["status"] = Make(options, limits, now, now),
         };
         return node.Deserialize(ApiJson.Default.Of<NodeObject>())!;
     }
 
     /// <summary>The status of the node, ready since <paramref name="since"/>.</summary>
-    public static JsonObject Make(string name, int maxPods, DateTimeOffset since, DateTimeOffset now) =>
+    /// <param name="options">The settings of the node.</param>
+    /// <param name="limits">How the limits of containers are enforced.</param>
+    /// <param name="since">When it became ready.</param>
+    /// <param name="now">The time of the status.</param>
+    public static JsonObject Make(LocalNodeOptions options, string limits, DateTimeOffset since, DateTimeOffset now) =>
         new()
         {
-            ["capacity"] = Resources(maxPods),
-            ["allocatable"] = Resources(maxPods),
+            ["capacity"] = Resources(options),
+            ["allocatable"] = Resources(options),
             ["conditions"] = new JsonArray(
                 Condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available", since, now),
                 Condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure", since, now),
                 Condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available", since, now),
-                Condition("Ready", "True", "KubeletReady", "the local node runs pods as processes", since, now)
+                Condition("Ready", "True", "KubeletReady", $"the local node runs pods as processes; {limits}", since, now)
             ),
             ["addresses"] = new JsonArray(
                 new JsonObject { ["type"] = "InternalIP", ["address"] = Address },
-                new JsonObject { ["type"] = "Hostname", ["address"] = name }
+                new JsonObject { ["type"] = "Hostname", ["address"] = options.NodeName }
             ),
             ["nodeInfo"] = new JsonObject
             {
@@ -95,13 +101,13 @@ internal static class NodeStatus
             var other => other.ToString().ToLowerInvariant(),
         };
 
-    private static JsonObject Resources(int maxPods) =>
+    private static JsonObject Resources(LocalNodeOptions options) =>
         new()
         {
-            ["cpu"] = Capacity("cpu").ToString("0", CultureInfo.InvariantCulture),
-            ["memory"] = (Capacity("memory") / 1024).ToString("0", CultureInfo.InvariantCulture) + "Ki",
-            ["ephemeral-storage"] = (Capacity("ephemeral-storage") / 1024).ToString("0", CultureInfo.InvariantCulture) + "Ki",
-            ["pods"] = maxPods.ToString(CultureInfo.InvariantCulture),
+            ["cpu"] = new Quantity(options.CapacityOf("cpu").ToString("0.###", CultureInfo.InvariantCulture)).ToCanonical().Text,
+            ["memory"] = (options.CapacityOf("memory") / 1024).ToString("0", CultureInfo.InvariantCulture) + "Ki",
+            ["ephemeral-storage"] = (options.CapacityOf("ephemeral-storage") / 1024).ToString("0", CultureInfo.InvariantCulture) + "Ki",
+            ["pods"] = options.MaxPods.ToString(CultureInfo.InvariantCulture),
         };
 
     private static JsonObject Condition(

@@ -47,7 +47,7 @@ internal sealed class PodScheduler(NodeContext node)
         foreach (var resource in (string[])["cpu", "memory", "ephemeral-storage"])
         {
             var running = spec.Containers.Sum(c => Request(c, resource));
-            if (Math.Max(running, init.Count == 0 ? 0 : init.Max(c => Request(c, resource))) > NodeStatus.Capacity(resource))
+            if (Math.Max(running, init.Count == 0 ? 0 : init.Max(c => Request(c, resource))) > options.CapacityOf(resource))
             {
                 reasons.Add($"Insufficient {resource}");
             }

@@ -134,14 +134,15 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
         var name = webhook.String("name") ?? "";
         if (request.IsDryRun && webhook.String("sideEffects") is not ("None" or "NoneOnDryRun"))
             throw ApiException.BadRequest($"admission webhook \"{name}\" does not support dry run");
-        var review = Review(operation, request, document, old, seen);
+        var uid = Guid.NewGuid().ToString();
+        var review = ReviewBody.Write(uid, operation, request, document, old, seen);
         JsonObject response;
         try
         {
             var timeout = TimeSpan.FromSeconds(webhook.Integer("timeoutSeconds") ?? 10);
             var answer = await client.CallAsync(webhook.Object("clientConfig") ?? [], review, timeout, request.Cancellation);
             response = answer.Object("response") ?? throw new HttpRequestException("webhook response is missing");
-            if (response.String("uid") != review.String("request", "uid"))
+            if (response.String("uid") != uid)
                 throw new HttpRequestException("expected response.uid to be that of the request");
         }
         catch (HttpRequestException exception)
@@ -179,77 +180,5 @@ internal sealed class AdmissionChain(ObjectStore store, ResourceRegistry registr
             : status.String("reason") is { Length: > 0 } why ? $"admission webhook \"{webhook}\" denied the request: {why}"
             : $"admission webhook \"{webhook}\" denied the request without explanation";
         return new ApiException(code, reason, text, status.Object("details"));
-    }
-
-    private static JsonObject Review(
-        AdmissionOperation operation,
-        ResourceRequest request,
-        JsonObject? document,
-        JsonObject? old,
-        ResourceInfo seen
-    )
-    {
-        var resource = request.Resource;
-        var kind = new JsonObject
-        {
-            ["group"] = seen.Group,
-            ["version"] = seen.Version,
-            ["kind"] = seen.Kind,
-        };
-        var place = new JsonObject
-        {
-            ["group"] = seen.Group,
-            ["version"] = seen.Version,
-            ["resource"] = seen.Plural,
-        };
-        var asked = new JsonObject
-        {
-            ["uid"] = Guid.NewGuid().ToString(),
-            ["kind"] = kind,
-            ["resource"] = place,
-            ["requestKind"] = new JsonObject
-            {
-                ["group"] = resource.Group,
-                ["version"] = resource.Version,
-                ["kind"] = resource.Kind,
-            },
-            ["requestResource"] = new JsonObject
-            {
-                ["group"] = resource.Group,
-                ["version"] = resource.Version,
-                ["resource"] = resource.Plural,
-            },
-            ["name"] = document.String("metadata", "name") ?? old.String("metadata", "name") ?? request.Name,
-            ["operation"] = operation.ToString().ToUpperInvariant(),
-            ["userInfo"] = request.Caller.ToUserInfo(),
-            ["object"] = In(document, seen),
-            ["oldObject"] = In(old, seen),
-            ["dryRun"] = request.IsDryRun,
-            ["options"] = new JsonObject { ["kind"] = $"{operation}Options", ["apiVersion"] = "meta.k8s.io/v1" },
-        };
-        if (request.Subresource is not null)
-        {
-            asked["subResource"] = request.Subresource;
-            asked["requestSubResource"] = request.Subresource;
-        }
-
-        if (resource.IsNamespaced)
-            asked["namespace"] = request.Namespace;
-        else if (resource is { Group: "", Kind: "Namespace" })
-            asked["namespace"] = asked["name"]?.DeepClone();
-        return new JsonObject
-        {
-            ["kind"] = "AdmissionReview",
-            ["apiVersion"] = "admission.k8s.io/v1",
-            ["request"] = asked,
-        };
-    }
-
-    private static JsonNode? In(JsonObject? document, ResourceInfo seen)
-    {
-        var copy = document?.DeepClone();
-        if (copy is JsonObject map)
-            map["apiVersion"] = seen.ApiVersion;
-        return copy;
     }
 }

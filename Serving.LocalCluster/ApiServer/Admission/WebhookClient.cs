@@ -3,9 +3,9 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
-using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
+using Serving.Concurrency.Sockets;
 using Serving.LocalCluster.ApiServer.Kinds;
 using Serving.LocalCluster.ApiServer.Rest;
 using Serving.LocalCluster.ApiServer.Storage;
@@ -22,14 +22,14 @@ internal sealed class WebhookClient : IDisposable
     private const int MostClients = 64;
     private static readonly TimeSpan AvoidFor = TimeSpan.FromSeconds(5);
 
-    private readonly ObjectStore _store;
+    private readonly ServiceEndpoints _services;
     private readonly ConcurrentDictionary<Target, HttpClient> _clients = new();
     private readonly ConcurrentDictionary<string, long> _avoided = new(StringComparer.Ordinal);
 
     public WebhookClient(ObjectStore store, ResourceRegistry registry)
     {
         ArgumentNullException.ThrowIfNull(registry);
-        _store = store;
+        _services = new ServiceEndpoints(store);
     }
 
     /// <summary>
@@ -37,10 +37,14 @@ internal sealed class WebhookClient : IDisposable
     /// because a review changes nothing; each attempt gets a share of the remaining time.
     /// </summary>
     /// <exception cref="HttpRequestException">The webhook is unreachable, or its response is invalid.</exception>
-    public async Task<JsonObject> CallAsync(JsonObject clientConfig, JsonObject review, TimeSpan timeout, CancellationToken cancellation)
+    public async Task<JsonObject> CallAsync(
+        JsonObject clientConfig,
+        ReadOnlyMemory<byte> review,
+        TimeSpan timeout,
+        CancellationToken cancellation
+    )
     {
         var url = UrlOf(clientConfig, timeout);
-        var body = Json.Bytes(review);
         var bundle = clientConfig.String("caBundle") ?? "";
         var started = Stopwatch.GetTimestamp();
         for (var attempt = 0; ; attempt++)
@@ -60,7 +64,7 @@ internal sealed class WebhookClient : IDisposable
             );
             try
             {
-                var answer = await SendAsync(target, url, body, limit.Token);
+                var answer = await SendAsync(target, url, review, limit.Token);
                 _avoided.TryRemove(target.Endpoint?.ToString() ?? "", out _);
                 return answer;
             }
@@ -110,9 +114,9 @@ internal sealed class WebhookClient : IDisposable
         );
     }
 
-    private async Task<JsonObject> SendAsync(Target target, Uri url, byte[] body, CancellationToken cancellation)
+    private async Task<JsonObject> SendAsync(Target target, Uri url, ReadOnlyMemory<byte> review, CancellationToken cancellation)
     {
-        using var content = new ByteArrayContent(body);
+        using var content = new ReadOnlyMemoryContent(review);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         using var message = new HttpRequestMessage(HttpMethod.Post, url)
         {
@@ -142,7 +146,7 @@ internal sealed class WebhookClient : IDisposable
     private IPEndPoint?[] EndpointsOf(Uri url)
     {
         if (ServiceEndpoints.IsServiceName(url.Host, out var ns, out var name))
-            return ServiceEndpoints.Resolve(_store, ns, name, url.Port);
+            return _services.Resolve(ns, name, url.Port);
         return [null];
     }
 
@@ -162,17 +166,16 @@ internal sealed class WebhookClient : IDisposable
     private static HttpClient Client(Target target)
     {
         var (bundle, endpoint) = target;
-        var handler = new SocketsHttpHandler
-        {
-            ConnectCallback = async (context, cancellation) => await ConnectAsync(endpoint ?? (EndPoint)context.DnsEndPoint, cancellation),
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(60),
-            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-            ConnectTimeout = TimeSpan.FromSeconds(10),
-            AllowAutoRedirect = false,
-            UseProxy = false,
-            ActivityHeadersPropagator = null,
-            MaxResponseHeadersLength = 64,
-        };
+        var handler = PoolConnections.CreateHandler();
+        handler.ConnectCallback = (context, cancellation) =>
+            PoolConnections.ConnectAsync(endpoint ?? (EndPoint)context.DnsEndPoint, null, cancellation);
+        handler.PooledConnectionIdleTimeout = TimeSpan.FromSeconds(60);
+        handler.PooledConnectionLifetime = TimeSpan.FromMinutes(5);
+        handler.ConnectTimeout = TimeSpan.FromSeconds(10);
+        handler.AllowAutoRedirect = false;
+        handler.UseProxy = false;
+        handler.ActivityHeadersPropagator = null;
+        handler.MaxResponseHeadersLength = 64;
         if (bundle.Length > 0)
         {
             var roots = new X509Certificate2Collection();
@@ -196,21 +199,6 @@ internal sealed class WebhookClient : IDisposable
         chain.ChainPolicy.VerificationFlags = X509VerificationFlags.AllowUnknownCertificateAuthority;
         return chain.Build(presented)
             && chain.ChainElements.Any(e => roots.Any(r => r.RawDataMemory.Span.SequenceEqual(e.Certificate.RawDataMemory.Span)));
-    }
-
-    private static async Task<Stream> ConnectAsync(EndPoint target, CancellationToken cancellation)
-    {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            await socket.ConnectAsync(target, cancellation);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
     }
 
     /// <summary>The target and its CA bundle; without an endpoint the host name is resolved.</summary>

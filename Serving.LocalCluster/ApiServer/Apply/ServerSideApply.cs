@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Serving.LocalCluster.ApiServer.Kinds;
 using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Apply;
@@ -156,10 +157,13 @@ internal static class ServerSideApply
         {
             confined.Remove("status");
         }
-        else if (request.Subresource == "status")
+        else if (request.Subresource is "status" or PodResize.Subresource)
         {
-            foreach (var name in config.Select(p => p.Key).Where(k => k is not ("apiVersion" or "kind" or "metadata" or "status")))
+            var part = request.Subresource == "status" ? "status" : "spec";
+            foreach (var name in config.Select(p => p.Key).Where(k => k is not ("apiVersion" or "kind" or "metadata") && k != part))
                 confined.Remove(name);
+            if (part == "spec")
+                ConfineResize(confined.Object("spec") ?? []);
             if (confined["metadata"] is JsonObject metadata)
             {
                 foreach (
@@ -173,5 +177,16 @@ internal static class ServerSideApply
         }
 
         return confined;
+    }
+
+    private static void ConfineResize(JsonObject spec)
+    {
+        foreach (var name in spec.Select(p => p.Key).Where(k => k is not ("containers" or "initContainers")).ToList())
+            spec.Remove(name);
+        foreach (var container in spec.SelectMany(list => list.Value as JsonArray ?? []).OfType<JsonObject>())
+        {
+            foreach (var name in container.Select(p => p.Key).Where(k => k is not ("name" or "resources" or "resizePolicy")).ToList())
+                container.Remove(name);
+        }
     }
 }

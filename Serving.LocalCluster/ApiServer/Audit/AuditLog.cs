@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Serving.LocalCluster.ApiServer.Rest;
@@ -64,7 +65,7 @@ internal sealed class AuditLog : IDisposable
     private void Write(HttpContext context, AuditedRequest audited, DateTimeOffset received)
     {
         var request = context.Request;
-        var body = audited.Document();
+        using var body = audited.Document();
         var line = new JsonObject
         {
             ["kind"] = "Event",
@@ -86,7 +87,7 @@ internal sealed class AuditLog : IDisposable
             {
                 ["resource"] = audited.Resource,
                 ["namespace"] = audited.Namespace,
-                ["name"] = audited.Name ?? body.String("metadata", "name"),
+                ["name"] = audited.Name ?? Metadata(body, "name"),
                 ["subresource"] = audited.Subresource,
                 ["resourceVersion"] = NamedVersion(body),
             },
@@ -95,7 +96,7 @@ internal sealed class AuditLog : IDisposable
             ["stageTimestamp"] = Time(_time.GetUtcNow()),
         };
         if (audited.Resource == "leases")
-            line["requestObject"] = body?.DeepClone();
+            line["requestObject"] = body is null ? null : Json.Parse(audited.Body);
         var text = line.ToJsonString();
         lock (_lock)
         {
@@ -114,10 +115,26 @@ internal sealed class AuditLog : IDisposable
         new(PrivateFile.Open(path, FileMode.Append), new UTF8Encoding(false)) { AutoFlush = true };
 
     /// <summary>The version that the request is based on: from the document, or from the test of a JSON patch.</summary>
-    private static string? NamedVersion(JsonNode? body) =>
-        body is JsonArray steps
-            ? steps
-                .FirstOrDefault(step => step.String("op") == "test" && step.String("path") == "/metadata/resourceVersion")
-                .String("value")
-            : body.String("metadata", "resourceVersion");
+    private static string? NamedVersion(JsonDocument? body)
+    {
+        if (body is not { RootElement: { ValueKind: JsonValueKind.Array } steps })
+            return Metadata(body, "resourceVersion");
+        foreach (var step in steps.EnumerateArray())
+        {
+            if (Text(step, "op") == "test" && Text(step, "path") == "/metadata/resourceVersion")
+                return Text(step, "value");
+        }
+
+        return null;
+    }
+
+    private static string? Metadata(JsonDocument? body, string name) =>
+        body is { RootElement: { ValueKind: JsonValueKind.Object } root } && root.TryGetProperty("metadata", out var metadata)
+            ? Text(metadata, name)
+            : null;
+
+    private static string? Text(JsonElement parent, string name) =>
+        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()
+            : null;
 }

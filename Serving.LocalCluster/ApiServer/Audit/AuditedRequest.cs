@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Serving.LocalCluster.ApiServer.Rest;
 
 namespace Serving.LocalCluster.ApiServer.Audit;
@@ -22,14 +21,14 @@ internal sealed class AuditedRequest
     /// <summary>The raw body.</summary>
     public ReadOnlyMemory<byte> Body { get; set; }
 
-    /// <summary>The body as JSON; null when it is not JSON.</summary>
-    public JsonNode? Document()
+    /// <summary>The body as JSON, to be disposed; null when it is not JSON.</summary>
+    public JsonDocument? Document()
     {
         if (Body.IsEmpty || Body.Span[0] is not ((byte)'{' or (byte)'['))
             return null;
         try
         {
-            return Json.Parse(Body);
+            return JsonDocument.Parse(Body, new JsonDocumentOptions { MaxDepth = Json.MaxDepth });
         }
         catch (JsonException)
         {

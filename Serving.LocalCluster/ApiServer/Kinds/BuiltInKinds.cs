@@ -5,7 +5,9 @@ namespace Serving.LocalCluster.ApiServer.Kinds;
 /// <summary>Reads the built-in kinds from <c>kinds.table</c>, which describes its own syntax.</summary>
 internal static class BuiltInKinds
 {
-    public static IReadOnlyList<ResourceInfo> Load()
+    /// <summary>Reads all kinds.</summary>
+    /// <param name="without">A subresource that is not served; empty for none.</param>
+    public static IReadOnlyList<ResourceInfo> Load(string without = "")
     {
         using var stream = typeof(BuiltInKinds).Assembly.GetManifestResourceStream("kinds.table")!;
         using var reader = new StreamReader(stream);
@@ -13,13 +15,13 @@ internal static class BuiltInKinds
         while (reader.ReadLine() is { } line)
         {
             if (!line.StartsWith('#') && line.Length > 0)
-                kinds.Add(Parse(line.Split(' ')));
+                kinds.Add(Parse(line.Split(' '), without));
         }
 
         return kinds;
     }
 
-    private static ResourceInfo Parse(string[] columns)
+    private static ResourceInfo Parse(string[] columns, string without)
     {
         var slash = columns[0].IndexOf('/', StringComparison.Ordinal);
         var type = columns[1];
@@ -37,7 +39,9 @@ internal static class BuiltInKinds
             ShortNames = Names(columns[4]),
             Categories = Names(columns[5]),
             IsCreateOnly = subresources is ["create"],
-            Subresources = subresources is ["create"] ? new HashSet<string>() : subresources.ToHashSet(StringComparer.Ordinal),
+            Subresources = subresources is ["create"]
+                ? new HashSet<string>()
+                : subresources.Where(s => s != without).ToHashSet(StringComparer.Ordinal),
             Schema = BuiltInSchemas.Instance[type],
         };
     }

@@ -14,22 +14,19 @@ internal static partial class BuiltInValidation
     /// <param name="document">The new object.</param>
     /// <param name="old">The stored object; null for a create.</param>
     /// <param name="errors">The list to which errors are added.</param>
-    public static void Check(ResourceInfo resource, JsonObject document, JsonObject? old, List<FieldError> errors)
+    /// <param name="subresource">The subresource that is written; null for the object itself.</param>
+    public static void Check(
+        ResourceInfo resource,
+        JsonObject document,
+        JsonObject? old,
+        List<FieldError> errors,
+        string? subresource = null
+    )
     {
         switch ((resource.Group, resource.Kind))
         {
             case ("", "Pod"):
-                PodSpec(document.Object("spec"), "spec", errors);
-                if (old is not null && !PodSpecUnchanged(old, document))
-                {
-                    errors.Add(
-                        FieldError.Forbidden(
-                            "spec",
-                            "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
-                        )
-                    );
-                }
-
+                Pod(document, old, subresource, errors);
                 break;
             case ("apps", "Deployment"):
                 Workload(document, old, errors);
@@ -72,6 +69,27 @@ internal static partial class BuiltInValidation
         }
     }
 
+    private static void Pod(JsonObject document, JsonObject? old, string? subresource, List<FieldError> errors)
+    {
+        PodSpec(document.Object("spec"), "spec", errors);
+        PodAnnotationRules.Check(document.Object("metadata"), old.Object("metadata"), "metadata", errors);
+        if (old is null)
+            return;
+        if (subresource == PodResize.Subresource)
+        {
+            PodResize.Check(document, old, errors);
+        }
+        else if (!PodSpecUnchanged(old, document))
+        {
+            errors.Add(
+                FieldError.Forbidden(
+                    "spec",
+                    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+                )
+            );
+        }
+    }
+
     private static void Workload(JsonObject document, JsonObject? old, List<FieldError> errors)
     {
         var spec = document.Object("spec") ?? [];
@@ -105,6 +123,12 @@ internal static partial class BuiltInValidation
         if (old is not null && !JsonNode.DeepEquals(old.At("spec", "selector"), selector))
             errors.Add(FieldError.Invalid("spec.selector", selector, "field is immutable"));
         PodSpec(spec.Object("template", "spec"), "spec.template.spec", errors);
+        PodAnnotationRules.Check(
+            spec.Object("template", "metadata"),
+            old.Object("spec", "template", "metadata"),
+            "spec.template.metadata",
+            errors
+        );
     }
 
     private static void PodSpec(JsonObject? spec, string path, List<FieldError> errors)
@@ -123,13 +147,18 @@ internal static partial class BuiltInValidation
         {
             var members = spec.Array(list) ?? [];
             for (var i = 0; i < members.Count; i++)
-                Container(members[i], list == "initContainers", names, mountable, $"{path}.{list}[{i}]", errors);
+            {
+                var here = $"{path}.{list}[{i}]";
+                var isOnce = list == "initContainers" && members[i].String("restartPolicy") != "Always";
+                Container(members[i], isOnce, names, mountable, here, errors);
+                ResizePolicyRules.Check(members[i], isOnce, spec.String("restartPolicy"), here, errors);
+            }
         }
     }
 
     private static void Container(
         JsonNode? container,
-        bool isInitial,
+        bool isOnce,
         HashSet<string> names,
         IReadOnlySet<string> volumes,
         string path,
@@ -146,7 +175,7 @@ internal static partial class BuiltInValidation
         if (string.IsNullOrEmpty(container.String("image")))
             errors.Add(FieldError.Required($"{path}.image"));
         ContainerRules.Check(container, volumes, path, errors);
-        ProbeRules.Check(container, isInitial && container.String("restartPolicy") != "Always", path, errors);
+        ProbeRules.Check(container, isOnce, path, errors);
     }
 
     private static bool PodSpecUnchanged(JsonObject old, JsonObject document)
@@ -169,10 +198,13 @@ internal static partial class BuiltInValidation
                     ]
             )
                 spec.Remove(name);
-            foreach (var container in (spec.Array("containers") ?? []).Concat(spec.Array("initContainers") ?? []).OfType<JsonObject>())
+            foreach (var list in (string[])["containers", "initContainers"])
             {
-                container.Remove("image");
-                container.Remove("resources");
+                if (spec.Array(list) is not { } containers)
+                    continue;
+                spec[list] = new JsonArray([.. containers.Select(ComparablePod.Container)]);
+                foreach (var container in (spec.Array(list) ?? []).OfType<JsonObject>())
+                    container.Remove("image");
             }
 
             return spec;

@@ -46,9 +46,11 @@ internal static class Conversion
         return document;
     }
 
-    /// <summary>Converts a document to its storage version.</summary>
+    /// <summary>Converts a document to its storage version; returns the document itself when it has that version.</summary>
     public static JsonObject ToStorage(JsonObject document, ResourceInfo resource)
     {
+        if (!IsConverted(resource))
+            return document;
         var kept = (JsonObject)document.DeepClone();
         if (resource.Custom is { } custom)
         {
@@ -67,6 +69,11 @@ internal static class Conversion
 
         return kept;
     }
+
+    private static bool IsConverted(ResourceInfo resource) =>
+        resource.Custom is { } custom
+            ? custom.StorageVersion != resource.Version
+            : resource.ApiVersion == NewEvent || resource is { Group: "autoscaling", Version: "v1" };
 
     /// <summary>The name of a selected field in the storage version.</summary>
     public static string StorageField(ResourceInfo resource, string field)

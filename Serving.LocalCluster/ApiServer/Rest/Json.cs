@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Serving.Api;
 
 namespace Serving.LocalCluster.ApiServer.Rest;
 
@@ -12,7 +13,8 @@ internal static class Json
     /// <summary>The maximum depth of a document.</summary>
     public const int MaxDepth = 128;
 
-    private static readonly JsonWriterOptions Writing = new()
+    /// <summary>How documents are written.</summary>
+    public static readonly JsonWriterOptions Writing = new()
     {
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         SkipValidation = true,
@@ -28,13 +30,14 @@ internal static class Json
     /// <summary>Parses a document that may have duplicate properties: the last one wins; returns the duplicates.</summary>
     public static JsonNode? Parse(ReadOnlyMemory<byte> utf8, List<string>? duplicates = null)
     {
-        using var document = JsonDocument.Parse(
-            utf8,
-            new JsonDocumentOptions { MaxDepth = MaxDepth, CommentHandling = JsonCommentHandling.Disallow }
-        );
+        var reader = new Utf8JsonReader(utf8.Span, new JsonReaderOptions { MaxDepth = MaxDepth });
         try
         {
-            return Convert(document.RootElement, "", duplicates);
+            reader.Read();
+            var value = Read(ref reader, "", duplicates);
+            // Reports what follows the value.
+            reader.Read();
+            return value;
         }
         catch (InvalidOperationException exception)
         {
@@ -134,40 +137,47 @@ internal static class Json
     /// <summary>Formats a time as in metadata.</summary>
     public static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
-    private static JsonNode? Convert(JsonElement element, string path, List<string>? duplicates)
+    /// <summary>Reads the value that the reader is at, without a document in between.</summary>
+    private static JsonNode? Read(ref Utf8JsonReader reader, string path, List<string>? duplicates)
     {
-        switch (element.ValueKind)
+        switch (reader.TokenType)
         {
-            case JsonValueKind.Object:
+            case JsonTokenType.StartObject:
                 var map = new JsonObject();
-                foreach (var property in element.EnumerateObject())
+                while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
                 {
+                    var name = NameOf(ref reader);
                     var here =
                         duplicates is null ? ""
-                        : path.Length == 0 ? property.Name
-                        : $"{path}.{property.Name}";
-                    if (duplicates is not null && map.ContainsKey(property.Name))
+                        : path.Length == 0 ? name
+                        : $"{path}.{name}";
+                    if (duplicates is not null && map.ContainsKey(name))
                         duplicates.Add(here);
-                    map[property.Name] = Convert(property.Value, here, duplicates);
+                    reader.Read();
+                    map[name] = Read(ref reader, here, duplicates);
                 }
 
                 return map;
-            case JsonValueKind.Array:
+            case JsonTokenType.StartArray:
                 var list = new JsonArray();
                 var index = 0;
-                foreach (var item in element.EnumerateArray())
-                    list.Add(Convert(item, duplicates is null ? "" : $"{path}[{index++}]", duplicates));
+                while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+                    list.Add(Read(ref reader, duplicates is null ? "" : $"{path}[{index++}]", duplicates));
                 return list;
-            case JsonValueKind.String:
-                return JsonValue.Create(element.GetString());
-            case JsonValueKind.True:
+            case JsonTokenType.String:
+                return JsonValue.Create(reader.GetString());
+            case JsonTokenType.True:
                 return JsonValue.Create(true);
-            case JsonValueKind.False:
+            case JsonTokenType.False:
                 return JsonValue.Create(false);
-            case JsonValueKind.Number:
-                return element.TryGetInt64(out var integer) ? JsonValue.Create(integer) : JsonValue.Create(element.GetDouble());
+            case JsonTokenType.Number:
+                return reader.TryGetInt64(out var integer) ? JsonValue.Create(integer) : JsonValue.Create(reader.GetDouble());
             default:
                 return null;
         }
     }
+
+    /// <summary>The name of a property; documents share the instances of names that repeat.</summary>
+    private static string NameOf(ref Utf8JsonReader reader) =>
+        (reader.ValueIsEscaped || reader.HasValueSequence ? null : StringPool.Find(reader.ValueSpan)) ?? reader.GetString()!;
 }

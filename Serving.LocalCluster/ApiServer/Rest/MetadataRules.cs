@@ -223,10 +223,21 @@ internal static class MetadataRules
         {
             if (name is "metadata" or "apiVersion" or "kind" || (name == "status" && (resource.HasStatus || resource.Custom is null)))
                 continue;
-            if (!JsonNode.DeepEquals(old[name], document[name]))
+            if (!JsonNode.DeepEquals(old[name], document[name]) && !IsBinding(resource, name, old, document))
                 return false;
         }
 
         return true;
+    }
+
+    // The scheduler's decision is not a change of what the user wants.
+    private static bool IsBinding(ResourceInfo resource, string name, JsonObject old, JsonObject document)
+    {
+        if (name != "spec" || resource is not { Group: "", Kind: "Pod" } || !string.IsNullOrEmpty(old.String("spec", "nodeName")))
+            return false;
+        var before = (JsonObject?)old["spec"]?.DeepClone() ?? [];
+        if (document.At("spec", "nodeName") is { } node)
+            before["nodeName"] = node.DeepClone();
+        return JsonNode.DeepEquals(before, document["spec"]);
     }
 }

@@ -217,7 +217,7 @@ internal sealed class ResourceHandler
     {
         if (request.Resource.IsCreateOnly)
             return verb == "create" ? _reviews.CreateAsync(request) : throw ApiException.MethodNotAllowed();
-        if (request.Subresource is not (null or "status"))
+        if (request.Subresource is not (null or "status" or PodResize.Subresource))
             return _subresources.HandleAsync(request, verb, stopping);
         return verb switch
         {
@@ -254,7 +254,7 @@ internal sealed class ResourceHandler
             ?? throw ApiException.BadRequest("the body of the request is empty");
         BodyDecoder.Decode(request, document, duplicates);
         request.NamesVersion = document.String("metadata", "resourceVersion") is { Length: > 0 } and not "0";
-        var stored = await _writer.UpdateAsync(request, _ => (JsonObject)document.DeepClone(), mustNameVersion: true);
+        var stored = await _writer.ReplaceAsync(request, document);
         await _reader.WriteOneAsync(request, 200, stored);
     }
 

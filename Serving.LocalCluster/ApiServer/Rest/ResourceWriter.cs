@@ -34,7 +34,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         var name = admitted.String("metadata", "name")!;
         var errors = new List<FieldError>();
         MetadataRules.Validate(resource, admitted, true, errors);
-        Validate(resource, admitted, null, errors);
+        Validate(request, admitted, null, errors);
         RequireServiceAccount(request, admitted);
         escalation.Check(request, admitted, null);
         await admission.ValidateAsync(AdmissionOperation.Create, request, admitted, null);
@@ -51,11 +51,18 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
             ?? throw ApiException.AlreadyExists(resource.Group, resource.Plural, name);
     }
 
+    /// <summary>Replaces an object by a client's document, which the caller no longer uses. A document with a resourceVersion is tried
+    /// once.</summary>
+    public Task<StoredObject> ReplaceAsync(ResourceRequest request, JsonObject document) =>
+        UpdateAsync(request, _ => request.NamesVersion ? document : (JsonObject)document.DeepClone(), mustNameVersion: true);
+
     /// <summary>Updates an object, retrying on conflicts unless the change has a resourceVersion.</summary>
     /// <param name="request">The request.</param>
     /// <param name="change">Creates the new document.</param>
-    /// <param name="mustNameVersion">Whether a document without a resourceVersion is rejected.</param>
-    public async Task<StoredObject> UpdateAsync(ResourceRequest request, Change change, bool mustNameVersion = false)
+    public Task<StoredObject> UpdateAsync(ResourceRequest request, Change change) =>
+        UpdateAsync(request, stored => change(Conversion.ServedDocument(stored, request.Resource)), mustNameVersion: false);
+
+    private async Task<StoredObject> UpdateAsync(ResourceRequest request, Func<StoredObject, JsonObject> change, bool mustNameVersion)
     {
         var resource = request.Resource;
         var warnings = request.Warnings.Count;
@@ -65,7 +72,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
             request.Warnings.RemoveRange(warnings, request.Warnings.Count - warnings);
             var stored = store.Get(resource.StorageGroup(), resource.Plural, request.Namespace, request.Name!) ?? throw request.NotFound();
             var old = Conversion.ServedDocument(stored, resource);
-            var document = change(Conversion.ServedDocument(stored, resource));
+            var document = change(stored);
             var namesVersion = CheckVersion(request, stored, document, mustNameVersion);
             var saved = await TryUpdateAsync(request, stored, old, document);
             if (saved is not null)
@@ -94,7 +101,7 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         MetadataRules.CountGeneration(resource, old, admitted);
         var errors = new List<FieldError>();
         MetadataRules.Validate(resource, admitted, false, errors);
-        Validate(resource, admitted, old, errors);
+        Validate(request, admitted, old, errors);
         escalation.Check(request, admitted, old);
         await admission.ValidateAsync(AdmissionOperation.Update, request, admitted, old);
         ManagedFieldsTracker.Track(request, old, admitted, store.Time);
@@ -173,17 +180,21 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
             return;
         }
 
-        if (request.Subresource != "status")
+        if (request.Subresource is not ("status" or PodResize.Subresource))
             return;
+        var part = request.Subresource == "status" ? "status" : "spec";
         foreach (var name in old.Select(p => p.Key).Union(document.Select(p => p.Key), StringComparer.Ordinal).ToList())
         {
-            if (name is not ("status" or "metadata"))
+            if (name != part && name != "metadata")
                 Copy(old, document, name);
         }
 
+        if (request.Subresource == PodResize.Subresource)
+            PodResize.Confine(old, document);
+
         var before = MetadataRules.Metadata(old);
         var after = MetadataRules.Metadata(document);
-        var mayLabel = resource is { Group: "", Kind: "Pod" or "Node" };
+        var mayLabel = part == "status" && resource is { Group: "", Kind: "Pod" or "Node" };
         foreach (var name in before.Select(p => p.Key).Union(after.Select(p => p.Key), StringComparer.Ordinal).ToList())
         {
             if (name is not ("resourceVersion" or "managedFields") && !(mayLabel && name is "labels" or "annotations"))
@@ -234,11 +245,12 @@ internal sealed class ResourceWriter(ObjectStore store, AdmissionChain admission
         }
     }
 
-    private static void Validate(ResourceInfo resource, JsonObject document, JsonObject? old, List<FieldError> errors)
+    private static void Validate(ResourceRequest request, JsonObject document, JsonObject? old, List<FieldError> errors)
     {
+        var resource = request.Resource;
         if (resource.Custom is null)
         {
-            BuiltInValidation.Check(resource, document, old, errors);
+            BuiltInValidation.Check(resource, document, old, errors, request.Subresource);
             if (resource.Group == "apiextensions.k8s.io")
                 CustomResources.DefinitionValidation.Check(document, errors);
         }

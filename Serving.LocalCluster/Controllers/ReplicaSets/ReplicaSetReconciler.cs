@@ -74,7 +74,10 @@ internal sealed class ReplicaSetReconciler : IReconciler
         else if (missing < 0)
         {
             await Task.WhenAll(
-                PodRanking.ByWorth(active).Take(Math.Min(-missing, Burst)).Select(pod => DeleteAsync(set, pod, client, cancellation))
+                PodRanking
+                    .ByWorth(active, _time.GetUtcNow())
+                    .Take(Math.Min(-missing, Burst))
+                    .Select(pod => DeleteAsync(set, pod, client, cancellation))
             );
         }
     }

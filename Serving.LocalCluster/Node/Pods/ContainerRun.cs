@@ -43,6 +43,9 @@ internal sealed class ContainerRun : ContainerProbes.IOwner
     /// <summary>When the process was started.</summary>
     public DateTimeOffset StartedAt { get; }
 
+    /// <summary>Its process group.</summary>
+    public int ProcessGroup => _process.Id;
+
     /// <summary>Whether a stop was requested.</summary>
     public bool Stopping => Volatile.Read(ref _stopping) != 0;
 

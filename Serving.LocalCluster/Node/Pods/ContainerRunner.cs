@@ -1,9 +1,12 @@
 using System.Globalization;
 using System.Net;
+using Microsoft.Extensions.Logging;
 using Serving.Api.Core;
 using Serving.Concurrency;
 using Serving.Kubernetes.Client;
+using Serving.LocalCluster.Node.Limits;
 using Serving.LocalCluster.Node.Processes;
+using Serving.LocalCluster.Node.Resizing;
 using Serving.LocalCluster.Node.Variables;
 
 namespace Serving.LocalCluster.Node.Pods;
@@ -22,7 +25,11 @@ internal sealed class ContainerRunner
     private readonly Lock _lock = new();
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ContainerStatus _status;
+    private readonly IContainerControl _control;
     private ContainerRun? _run;
+    private ResourceRequirements? _allocated;
+    private ResourceRequirements? _applied;
+    private TaskCompletionSource? _restarting;
 
     /// <param name="node">The node.</param>
     /// <param name="pod">The pod.</param>
@@ -34,13 +41,37 @@ internal sealed class ContainerRunner
         _node = node;
         _pod = pod;
         Container = container;
+        _control = node.Runtime.Limits.For($"{pod.Pod.Metadata.Uid}_{container.Name}");
+        (_allocated, _applied) = (container.Resources, container.Resources);
         _restartPolicy = restartPolicy;
-        _status = InitialStatus(container, previous, restartPolicy, pod.Pod.Spec!.InitContainers.Count > 0, node.Time.GetUtcNow());
+        _status = EarlierRun.InitialStatus(
+            container,
+            previous,
+            restartPolicy,
+            pod.Pod.Spec!.InitContainers.Count > 0,
+            node.Time.GetUtcNow()
+        );
         Finished = _status.State?.Terminated is not null;
     }
 
     /// <summary>The specification.</summary>
     public Container Container { get; }
+
+    /// <summary>The resources that the node allocated to it.</summary>
+    public ResourceRequirements? Allocated => Volatile.Read(ref _allocated);
+
+    /// <summary>The resources that its process runs with, or will be started with.</summary>
+    public ResourceRequirements? Applied => Volatile.Read(ref _run) is null ? Allocated : Volatile.Read(ref _applied);
+
+    /// <summary>Whether it runs with more memory, or without a limit, than it has to.</summary>
+    public bool IsShrinkingMemory =>
+        Volatile.Read(ref _run) is not null
+        && ContainerLimits.Of(Allocated).Memory is { } limit
+        && (ContainerLimits.Of(Applied).Memory ?? long.MaxValue) > limit
+        && !ResizePolicy.NeedsRestart(Container, Applied, Allocated);
+
+    /// <summary>The memory in use by its processes, in bytes.</summary>
+    public long MemoryInUse => _control.MemoryInUse;
 
     /// <summary>The current status.</summary>
     public ContainerStatus Status => Volatile.Read(ref _status);
@@ -65,6 +96,12 @@ internal sealed class ContainerRunner
                 var began = _node.Time.GetUtcNow();
                 var exitCode = await RunOnceAsync(stop);
                 stop.ThrowIfCancellationRequested();
+                if (Volatile.Read(ref _restarting) is not null)
+                {
+                    CountRestart();
+                    continue;
+                }
+
                 if (_restartPolicy == "Never" || (_restartPolicy == "OnFailure" && exitCode == 0))
                 {
                     return;
@@ -82,8 +119,7 @@ internal sealed class ContainerRunner
                     await Task.Delay(wait, _node.Time, stop);
                 }
 
-                // Update count and last state together: a restart must never be visible without its cause.
-                Update(s => s with { RestartCount = s.RestartCount + 1, LastState = s.State?.Terminated is null ? s.LastState : s.State });
+                CountRestart();
             }
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -91,6 +127,47 @@ internal sealed class ContainerRunner
             // Stopped: the process has ended, or was not started.
             return;
         }
+        finally
+        {
+            Interlocked.Exchange(ref _restarting, null)?.TrySetResult();
+            await _control.RemoveAsync();
+        }
+    }
+
+    /// <summary>Records what the node allocated; a process that is started from now on gets it.</summary>
+    public void Allocate(ResourceRequirements? resources) => Volatile.Write(ref _allocated, resources);
+
+    /// <summary>
+    /// Makes the running process keep to what is allocated: without a restart, or by one when its policy asks for it; then returns when the
+    /// new process has started. Throws an <see cref="IOException"/> when the machine refuses the limits.
+    /// </summary>
+    /// <param name="grace">The time for the process to end at a restart.</param>
+    /// <param name="stop">Cancelled when the pod stops.</param>
+    public async Task ApplyAsync(TimeSpan grace, CancellationToken stop)
+    {
+        var (applied, wanted) = (Applied, Allocated);
+        if (Volatile.Read(ref _run) is not { } run || ResizePolicy.Same(applied, wanted))
+        {
+            return;
+        }
+
+        if (!ResizePolicy.NeedsRestart(Container, applied, wanted))
+        {
+            _control.Apply(ContainerLimits.Of(wanted));
+            Volatile.Write(ref _applied, wanted);
+            return;
+        }
+
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Volatile.Write(ref _restarting, started);
+        Update(s => s with { Ready = false }, urgent: true);
+        _node.Events.Normal(_pod.Pod, "Killing", $"Container {Container.Name} resize requires restart");
+        using (var kill = new CancellationTokenSource(grace, _node.Time))
+        {
+            await run.StopAsync(kill.Token);
+        }
+
+        await started.Task.WaitAsync(stop);
     }
 
     /// <summary>
@@ -112,10 +189,41 @@ internal sealed class ContainerRunner
         }
     }
 
+    private long MemoryKills()
+    {
+        try
+        {
+            return _control.MemoryKills;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _node.Logger.LogDebug(e, "Cannot read whether container {Container} exceeded its memory", Container.Name);
+            return 0;
+        }
+    }
+
+    // It was resized while it started.
+    private async Task ApplyAfterStartAsync(CancellationToken stop)
+    {
+        try
+        {
+            await ApplyAsync(TimeSpan.FromSeconds(_pod.Pod.Spec!.TerminationGracePeriodSeconds ?? 30), stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // The pod stops.
+            return;
+        }
+    }
+
+    // Count and last state together: a restart must never be visible without its cause.
+    private void CountRestart() =>
+        Update(s => s with { RestartCount = s.RestartCount + 1, LastState = s.State?.Terminated is null ? s.LastState : s.State });
+
     // Runs one process, from preparing its environment to its end. Returns its exit code.
     private async Task<int> RunOnceAsync(CancellationToken stop)
     {
-        var spec = await PrepareAsync(stop);
+        var (spec, resources) = await PrepareAsync(stop);
         var id = "process://" + Guid.NewGuid().ToString("N");
         ContainerRun run;
         try
@@ -141,7 +249,15 @@ internal sealed class ContainerRunner
         }
 
         _node.Events.Normal(_pod.Pod, "Created", $"Created container: {Container.Name}");
+        _control.Started(run.ProcessGroup);
+        Volatile.Write(ref _applied, resources);
         Volatile.Write(ref _run, run);
+        Interlocked.Exchange(ref _restarting, null)?.TrySetResult();
+        if (!ReferenceEquals(resources, Allocated))
+        {
+            BackgroundFailure.Watch($"Resizing container {Container.Name}", ApplyAfterStartAsync(stop));
+        }
+
         Update(s =>
             s with
             {
@@ -154,6 +270,7 @@ internal sealed class ContainerRunner
         );
         _node.Events.Normal(_pod.Pod, "Started", $"Started container {Container.Name}");
 
+        var kills = MemoryKills();
         var terminated = await run.WatchAsync(
             () =>
             {
@@ -163,6 +280,11 @@ internal sealed class ContainerRunner
             ready => Update(s => s with { Ready = ready && !run.Stopping }, urgent: true)
         );
         Volatile.Write(ref _run, null);
+        if (terminated.ExitCode == 128 + Native.SigKill && MemoryKills() > kills)
+        {
+            terminated = terminated with { Reason = "OOMKilled" };
+        }
+
         Terminate(terminated);
         if (terminated.ExitCode != 0 && !run.Stopping && AddressInUse.Explain(run.LogTail(), Container.Name, _pod.Ports) is { } cause)
         {
@@ -173,7 +295,7 @@ internal sealed class ContainerRunner
     }
 
     // Retries until the container has a program, its configuration and its addresses.
-    private async Task<ProcessSpec> PrepareAsync(CancellationToken stop)
+    private async Task<(ProcessSpec Spec, ResourceRequirements? Resources)> PrepareAsync(CancellationToken stop)
     {
         var imageBackOff = new RestartBackOff();
         imageBackOff.After(TimeSpan.Zero);
@@ -197,10 +319,12 @@ internal sealed class ContainerRunner
             string message;
             try
             {
-                var spec = await SpecAsync(program, stop);
+                var resources = Allocated;
+                var spec = await SpecAsync(program, Container with { Resources = resources }, stop);
                 if (PortHolder() is not { } holder)
                 {
-                    return spec;
+                    _control.Apply(ContainerLimits.Of(resources));
+                    return (_control.Place(spec), resources);
                 }
 
                 (reason, message) = ("CreateContainerError", holder);
@@ -230,24 +354,24 @@ internal sealed class ContainerRunner
         await Task.Delay(wait, _node.Time, stop);
     }
 
-    private async Task<ProcessSpec> SpecAsync(IReadOnlyList<string> program, CancellationToken stop)
+    private async Task<ProcessSpec> SpecAsync(IReadOnlyList<string> program, Container container, CancellationToken stop)
     {
         var environment = await new ContainerEnvironment(_node.Objects, _node.Options.ApiServer).MakeAsync(
             _pod.Pod,
-            Container,
+            container,
             _pod.Ports.Address.ToString(),
             stop
         );
-        _pod.Ports.Rewrite(Container, environment);
-        var binds = _pod.Volumes.Mount(Container, environment);
-        environment["TERMINATION_MESSAGE_PATH"] = ContainerRun.TerminationFile(_pod, Container);
+        _pod.Ports.Rewrite(container, environment);
+        var binds = _pod.Volumes.Mount(container, environment);
+        environment["TERMINATION_MESSAGE_PATH"] = ContainerRun.TerminationFile(_pod, container);
 
-        var command = Container.Command.Select(word => VariableExpansion.Expand(word, environment)).ToList();
-        var args = Container.Args.Select(word => VariableExpansion.Expand(word, environment));
+        var command = container.Command.Select(word => VariableExpansion.Expand(word, environment)).ToList();
+        var args = container.Args.Select(word => VariableExpansion.Expand(word, environment));
 
         // The command of a pod is usually a path in its image: use it only if it exists on this machine.
         var useOwn = command.Count > 0 && ProcessLauncher.FindProgram(command[0], environment.GetValueOrDefault("PATH")) is not null;
-        var directory = Container.WorkingDir.Length > 0 && Directory.Exists(Container.WorkingDir) ? Container.WorkingDir : _pod.Directory;
+        var directory = container.WorkingDir.Length > 0 && Directory.Exists(container.WorkingDir) ? container.WorkingDir : _pod.Directory;
         return new ProcessSpec([.. useOwn ? command : program, .. args], environment, directory, binds);
     }
 
@@ -302,66 +426,6 @@ internal sealed class ContainerRunner
 
         _pod.Changed(urgent);
     }
-
-    private static ContainerStatus InitialStatus(
-        Container container,
-        ContainerStatus? previous,
-        string restartPolicy,
-        bool hasInit,
-        DateTimeOffset now
-    )
-    {
-        var waiting = new ContainerState
-        {
-            Waiting = new ContainerStateWaiting { Reason = hasInit ? "PodInitializing" : "ContainerCreating" },
-        };
-        var status = new ContainerStatus
-        {
-            Name = container.Name,
-            Image = container.Image,
-            State = waiting,
-            Started = false,
-        };
-        if (previous is null || previous.ContainerID.Length == 0)
-        {
-            return status;
-        }
-
-        var last = Ended(previous, now);
-        var exitCode = last?.Terminated?.ExitCode ?? 0;
-        return restartPolicy == "Never" || (restartPolicy == "OnFailure" && exitCode == 0 && previous.State?.Terminated is not null)
-            ? previous with
-            {
-                State = last,
-                Ready = false,
-                Started = false,
-            }
-            : status with
-            {
-                RestartCount = previous.RestartCount + 1,
-                LastState = last,
-            };
-    }
-
-    // A running process ended together with the previous node.
-    private static ContainerState? Ended(ContainerStatus previous, DateTimeOffset now) =>
-        previous.State switch
-        {
-            { Terminated: not null } state => state,
-            { Running: { } running } => new ContainerState
-            {
-                Terminated = new ContainerStateTerminated
-                {
-                    ExitCode = 128 + Native.SigKill,
-                    Reason = "ContainerStatusUnknown",
-                    Message = "The container could not be located when the pod was found",
-                    StartedAt = running.StartedAt,
-                    FinishedAt = now,
-                    ContainerID = previous.ContainerID,
-                },
-            },
-            _ => previous.LastState,
-        };
 
     // As Go prints it.
     private static string Duration(TimeSpan time) =>

@@ -1,4 +1,5 @@
 using Serving.Api.Core;
+using Serving.LocalCluster.Node.Resizing;
 
 namespace Serving.LocalCluster.Node.Pods;
 
@@ -16,7 +17,11 @@ internal sealed record PodObservation(
     DateTimeOffset StartTime,
     bool Terminating,
     PodFailure? Failure
-);
+)
+{
+    /// <summary>What the node did about the resources of the pod.</summary>
+    public ResizeObservation Resize { get; init; } = new();
+}
 
 /// <summary>The failure of a whole pod.</summary>
 internal sealed record PodFailure(string Reason, string Message);
@@ -24,6 +29,9 @@ internal sealed record PodFailure(string Reason, string Message);
 /// <summary>Makes the status of a pod as a kubelet reports it. Pure.</summary>
 internal static class PodStatusMaker
 {
+    private const string ResizePending = "PodResizePending";
+    private const string ResizeInProgress = "PodResizeInProgress";
+
     /// <summary>The status; conditions keep their transition time from <paramref name="previous"/> while their status is the
     /// same.</summary>
     public static PodStatus Make(Pod pod, PodObservation seen, IReadOnlyList<Condition> previous, DateTimeOffset now)
@@ -43,6 +51,7 @@ internal static class PodStatusMaker
             ready,
             containersReady,
             True("PodScheduled"),
+            .. Resizing(seen.Resize),
         ];
         return new PodStatus
         {
@@ -90,6 +99,36 @@ internal static class PodStatusMaker
 
     /// <summary>Whether an init container is a sidecar, which keeps running beside the others.</summary>
     public static bool IsSidecar(Container container) => container.RestartPolicy == "Always";
+
+    /// <summary>The generation of the pod that a condition is about.</summary>
+    public static long? GenerationOf(string condition, ResizeObservation resize) =>
+        condition switch
+        {
+            ResizePending => resize.Pending?.Generation,
+            ResizeInProgress => resize.InProgress?.Generation,
+            _ => resize.Generation,
+        };
+
+    private static IEnumerable<Condition> Resizing(ResizeObservation resize)
+    {
+        if (resize.Pending is { } pending)
+        {
+            yield return True(ResizePending) with
+            {
+                Reason = pending.Reason,
+                Message = pending.Message,
+            };
+        }
+
+        if (resize.InProgress is { } progress)
+        {
+            yield return True(ResizeInProgress) with
+            {
+                Reason = progress.Reason,
+                Message = progress.Message,
+            };
+        }
+    }
 
     private static bool Has(IReadOnlyDictionary<string, Quantity>? resources, string name) =>
         resources?.TryGetValue(name, out var quantity) == true && ResourceAmount.Of(quantity) != 0;

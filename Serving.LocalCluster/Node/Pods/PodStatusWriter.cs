@@ -6,6 +6,7 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Concurrency;
 using Serving.Kubernetes.Client;
+using Serving.LocalCluster.Node.Resizing;
 
 namespace Serving.LocalCluster.Node.Pods;
 
@@ -65,9 +66,10 @@ internal sealed class PodStatusWriter(NodeContext node, PodRun pod, Func<PodObse
         for (var failures = 1; ; failures++)
         {
             var current = pod.Pod;
-            var status = PodStatusMaker.Make(current, observe(), _conditions, node.Time.GetUtcNow());
+            var seen = observe();
+            var status = PodStatusMaker.Make(current, seen, _conditions, node.Time.GetUtcNow());
             _conditions = status.Conditions;
-            var document = Document(current, status);
+            var document = Document(current, status, seen.Resize);
             if (_written is not null && JsonNode.DeepEquals(document, _written))
             {
                 return true;
@@ -104,7 +106,7 @@ internal sealed class PodStatusWriter(NodeContext node, PodRun pod, Func<PodObse
         }
     }
 
-    private static JsonObject Document(Pod pod, PodStatus status)
+    private static JsonObject Document(Pod pod, PodStatus status, ResizeObservation resize)
     {
         var document = JsonSerializer.SerializeToNode(status, ApiJson.Default.Of<PodStatus>())!.AsObject();
 
@@ -114,7 +116,39 @@ internal sealed class PodStatusWriter(NodeContext node, PodRun pod, Func<PodObse
         document["qosClass"] = PodStatusMaker.QosClass(pod.Spec!);
         document["hostIPs"] = new JsonArray(new JsonObject { ["ip"] = status.HostIP });
         document["podIPs"] = status.PodIP.Length == 0 ? null : new JsonArray(new JsonObject { ["ip"] = status.PodIP });
+        document["observedGeneration"] = resize.Generation;
+        foreach (var condition in document["conditions"]?.AsArray().OfType<JsonObject>() ?? [])
+        {
+            if (PodStatusMaker.GenerationOf(condition["type"]!.GetValue<string>(), resize) is { } generation)
+            {
+                condition["observedGeneration"] = generation;
+            }
+        }
+
+        foreach (var list in (string[])["containerStatuses", "initContainerStatuses"])
+        {
+            foreach (var container in document[list]?.AsArray().OfType<JsonObject>() ?? [])
+            {
+                AddResources(container, resize);
+            }
+        }
+
         return document;
+    }
+
+    private static void AddResources(JsonObject container, ResizeObservation resize)
+    {
+        if (!resize.Containers.TryGetValue(container["name"]!.GetValue<string>(), out var resources))
+        {
+            return;
+        }
+
+        if (ResourceDocument.List(resources.Allocated?.Requests) is { } allocated)
+        {
+            container["allocatedResources"] = allocated;
+        }
+
+        container["resources"] = ResourceDocument.Of(resources.Applied);
     }
 
     private static void Drain(SemaphoreSlim semaphore)

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Serving.Api.Core;
 using Serving.Concurrency;
 using Serving.Kubernetes.Client;
+using Serving.LocalCluster.Node.Resizing;
 using Serving.LocalCluster.Node.Variables;
 using Serving.LocalCluster.Node.Volumes;
 
@@ -22,6 +23,7 @@ internal sealed class PodWorker
     private readonly List<ContainerRunner> _init;
     private readonly List<ContainerRunner> _main;
     private readonly List<(ContainerRunner Runner, Task Life)> _sidecars = [];
+    private readonly PodResizer _resizer;
     private readonly DateTimeOffset _startTime;
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationTokenSource _kill = new();
@@ -67,7 +69,9 @@ internal sealed class PodWorker
         [
             .. pod.Spec.Containers.Select(c => new ContainerRunner(node, _run, c, policy, Previous(pod.Status?.ContainerStatuses, c))),
         ];
+        _resizer = new PodResizer(node, _run, [.. _main, .. _init.Where(r => PodStatusMaker.IsSidecar(r.Container))], _stop.Token);
         _status = new PodStatusWriter(node, _run, Observe);
+        _resizer.Update(pod);
         Completion = Task.Run(() => RunAsync(bound));
     }
 
@@ -81,10 +85,23 @@ internal sealed class PodWorker
     public bool HasVolumesFromApi =>
         _run.Pod.Spec!.Volumes.Any(v => v is { ConfigMap: not null } or { Secret: not null } or { Projected: not null });
 
+    /// <summary>The pod, with the specification of its start.</summary>
+    public Pod Pod => _run.Pod;
+
+    /// <summary>Whether a resize of the pod waits for room on the node.</summary>
+    public bool HasDeferredResize => _resizer.IsDeferred;
+
+    /// <summary>When the deferred resize was first tried.</summary>
+    public DateTimeOffset DeferredSince => _resizer.DeferredSince;
+
+    /// <summary>Retries a deferred resize.</summary>
+    public void RetryResize() => _resizer.Retry();
+
     /// <summary>Updates the object to a newer version.</summary>
     public void Update(Pod pod)
     {
         _run.Pod = pod with { Spec = _run.Pod.Spec };
+        _resizer.Update(pod);
         if (pod.Metadata.DeletionTimestamp is null)
         {
             return;
@@ -191,6 +208,7 @@ internal sealed class PodWorker
         }
 
         ReleaseAddress();
+        _node.Runtime.Allocations.End(_run.Pod.Metadata.Uid);
         await writing.CancelAsync();
         await writer;
         await ReportEndAsync(bound);
@@ -388,7 +406,10 @@ internal sealed class PodWorker
     }
 
     private PodObservation Observe() =>
-        new([.. _init.Select(r => r.Status)], [.. _main.Select(r => r.Status)], _address, _startTime, _terminating, _failure);
+        new([.. _init.Select(r => r.Status)], [.. _main.Select(r => r.Status)], _address, _startTime, _terminating, _failure)
+        {
+            Resize = _resizer.Seen,
+        };
 
     private static ContainerStatus? Previous(IReadOnlyList<ContainerStatus>? statuses, Container container) =>
         statuses?.FirstOrDefault(s => s.Name == container.Name);

@@ -5,6 +5,7 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
 using Serving.Api.Core;
+using Serving.Concurrency.Sockets;
 using Serving.LocalCluster.Node.Processes;
 
 namespace Serving.LocalCluster.Node.Probes;
@@ -15,19 +16,7 @@ internal sealed class Prober : IDisposable
 {
     private const int MostRedirects = 10;
 
-    private readonly HttpMessageInvoker _http = new(
-        new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            UseProxy = false,
-            ActivityHeadersPropagator = null,
-
-            // Always probe with a new connection: an old one would still work after the program has stopped accepting.
-            PooledConnectionLifetime = TimeSpan.Zero,
-            SslOptions = { RemoteCertificateValidationCallback = static (_, _, _, _) => true },
-        }
-    );
+    private readonly HttpMessageInvoker _http = new(CreateHandler());
 
     /// <summary>
     /// Sends a GET; a status from 200 to 399 is a success. A redirect is followed on the same host; a redirect to another host is a
@@ -97,6 +86,20 @@ internal sealed class Prober : IDisposable
         return request;
     }
 
+    private static SocketsHttpHandler CreateHandler()
+    {
+        var handler = PoolConnections.CreateHandler();
+        handler.AllowAutoRedirect = false;
+        handler.UseCookies = false;
+        handler.UseProxy = false;
+        handler.ActivityHeadersPropagator = null;
+
+        // Always probe with a new connection: an old one would still work after the program has stopped accepting.
+        handler.PooledConnectionLifetime = TimeSpan.Zero;
+        handler.SslOptions.RemoteCertificateValidationCallback = static (_, _, _, _) => true;
+        return handler;
+    }
+
     /// <summary>Opens a connection; an accepted connection is a success.</summary>
     public static async Task<ProbeResult> TcpAsync(IPEndPoint target, TimeSpan timeout, CancellationToken cancellation)
     {
@@ -104,7 +107,7 @@ internal sealed class Prober : IDisposable
         using var socket = new Socket(target.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            await socket.ConnectAsync(target, deadline.Token);
+            await PoolThread.AfterAsync(socket.ConnectAsync(target, deadline.Token));
             return ProbeResult.Well;
         }
         catch (SocketException e)

@@ -9,6 +9,8 @@ internal static class Native
     public const int SigKill = 9;
     public const int SigTerm = 15;
     private const int ExecuteAccess = 1;
+    private const int PriorityOfProcess = 0;
+    private const int PriorityOfGroup = 1;
 
     /// <summary>Sends a signal to every process of a group; a missing group is not an error.</summary>
     public static void SignalGroup(int group, int signal)
@@ -17,6 +19,16 @@ internal static class Native
         if (kill(-group, signal) != 0)
         {
             _ = kill(group, signal);
+        }
+    }
+
+    /// <summary>Sets the nice value (0 to 19) of every process and thread of a group; a missing group is not an error.</summary>
+    public static void SetPriority(int group, int nice)
+    {
+        // Before setsid has run, the group does not exist yet, only the process, from which all others inherit.
+        if (setpriority(PriorityOfGroup, group, nice) != 0)
+        {
+            _ = setpriority(PriorityOfProcess, group, nice);
         }
     }
 
@@ -43,6 +55,9 @@ internal static class Native
 
     [DllImport("libc", SetLastError = true)]
     private static extern int kill(int pid, int signal);
+
+    [DllImport("libc")]
+    private static extern int setpriority(int which, int who, int priority);
 
     [DllImport("libc")]
     private static extern uint geteuid();

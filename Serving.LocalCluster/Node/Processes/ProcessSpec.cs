@@ -12,6 +12,16 @@ internal sealed record ProcessSpec(
     IReadOnlyList<BindMount> Binds
 )
 {
+    // The shell that becomes the program joins the cgroups first, so that the limits hold from its first instruction.
+    private const string JoinScript = """
+        while [ "$1" != -- ]; do
+          echo 0 >"$1/cgroup.procs" || exit 125
+          shift
+        done
+        shift
+        exec "$@"
+        """;
+
     // A private mount namespace: the mounts are visible only to this program, and end with it.
     private const string BindScript = """
         while [ "$1" != -- ]; do
@@ -23,13 +33,17 @@ internal sealed record ProcessSpec(
         exec "$@"
         """;
 
+    /// <summary>The directories of the cgroups that the process joins; none by default.</summary>
+    public IReadOnlyList<string> Cgroups { get; init; } = [];
+
     /// <summary>
     /// The command line to execute: <c>setpriv</c> ties the process to the thread that starts it, <c>setsid</c> gives it a session
     /// of its own, so that its id is also its group's, and Ctrl-C in the node's terminal does not reach it.
     /// </summary>
     public IEnumerable<string> Arguments()
     {
-        string[] words = ["--pdeathsig", "KILL", "setsid"];
+        string[] join = Cgroups.Count == 0 ? [] : ["/bin/sh", "-c", JoinScript, "join", .. Cgroups, "--"];
+        string[] words = ["--pdeathsig", "KILL", "setsid", .. join];
         if (Binds.Count == 0)
         {
             return [.. words, .. Command];

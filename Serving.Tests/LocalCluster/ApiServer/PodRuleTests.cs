@@ -253,6 +253,73 @@ public sealed class PodRuleTests
         }
     }
 
+    [TestCase(
+        """[{"resourceName":"cpu","restartPolicy":"NotRequired"},{"resourceName":"memory","restartPolicy":"RestartContainer"}]""",
+        null
+    )]
+    [TestCase(
+        """[{"resourceName":"cpu","restartPolicy":"Restart"}]""",
+        ": Unsupported value: \"Restart\": supported values: \"NotRequired\", \"RestartContainer\""
+    )]
+    [TestCase(
+        """[{"resourceName":"disk","restartPolicy":"NotRequired"}]""",
+        ": Unsupported value: \"disk\": supported values: \"cpu\", \"memory\""
+    )]
+    [TestCase("""[{"restartPolicy":"NotRequired"}]""", ": Required value")]
+    [TestCase("""[{"resourceName":"cpu"}]""", ": Required value")]
+    [TestCase(
+        """[{"resourceName":"cpu","restartPolicy":"NotRequired"},{"resourceName":"cpu","restartPolicy":"NotRequired"}]""",
+        "[1]: Duplicate value: \"cpu\""
+    )]
+    public void Resize_policies(string policies, string? refusal) =>
+        Problems(Container($$"""{{Main}},"resizePolicy":{{policies}}"""))
+            .Should()
+            .Equal(Expected(refusal is null ? null : $"spec.containers[0].resizePolicy{refusal}"));
+
+    [Test]
+    public void A_container_that_is_never_restarted_has_no_policy_that_restarts_it()
+    {
+        const string policy = "\"resizePolicy\":[{\"resourceName\":\"cpu\",\"restartPolicy\":\"RestartContainer\"}]";
+        Problems($$"""{"restartPolicy":"Never","containers":[{{{Main}},{{policy}}}]}""")
+            .Should()
+            .Equal(
+                "spec.containers[0].resizePolicy: Invalid value: \"RestartContainer\": must be 'NotRequired' when `restartPolicy` is 'Never'"
+            );
+        Problems($$"""{"containers":[{{{Main}}}],"initContainers":[{"name":"init","image":"i",{{policy}}}]}""")
+            .Should()
+            .ContainSingle()
+            .Which.Should()
+            .StartWith("spec.initContainers[0].resizePolicy: Invalid value: ")
+            .And.EndWith("must not be set for init containers");
+        Problems($$"""{"containers":[{{{Main}}}],"initContainers":[{"name":"init","image":"i","restartPolicy":"Always",{{policy}}}]}""")
+            .Should()
+            .BeEmpty();
+    }
+
+    [TestCase("0", true)]
+    [TestCase("-2147483648", true)]
+    [TestCase("2147483647", true)]
+    [TestCase("2147483648", false)]
+    [TestCase("+1", false)]
+    [TestCase("01", false)]
+    [TestCase("-", false)]
+    [TestCase("", false)]
+    [TestCase("cheap", false)]
+    public void A_deletion_cost_is_an_integer(string cost, bool isValid)
+    {
+        var metadata = $$$"""{"annotations":{"controller.kubernetes.io/pod-deletion-cost":"{{{cost}}}"}}""";
+        var spec = Container(Main);
+        var refusal =
+            $"metadata.annotations[controller.kubernetes.io/pod-deletion-cost]: Invalid value: \"{cost}\": must be a 32bit integer";
+        Problems("Pod", $$"""{"metadata":{{metadata}},"spec":{{spec}}}""").Should().Equal(Expected(isValid ? null : refusal));
+        Problems("Pod", $$"""{"metadata":{{metadata}},"spec":{{spec}}}""", $$"""{"metadata":{{metadata}},"spec":{{spec}}}""")
+            .Should()
+            .BeEmpty("a stored pod may be updated");
+        Problems("ReplicaSet", $$$"""{"spec":{"selector":{},"template":{"metadata":{{{metadata}}},"spec":{{{spec}}} } } }""")
+            .Should()
+            .Equal(Expected(isValid ? null : $"spec.template.{refusal}"));
+    }
+
     private static string[] Expected(string? refusal) => refusal is null ? [] : [refusal];
 
     private static string Container(string fields) => $$"""{"containers":[{{{fields}}}]}""";

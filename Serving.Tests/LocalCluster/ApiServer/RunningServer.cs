@@ -42,12 +42,18 @@ internal sealed class RunningServer : IAsyncDisposable
         string? directory = null,
         string? auditLog = null,
         TimeProvider? time = null,
-        Func<CancellationToken, Task<IReadOnlyList<ReadinessCheck>>>? readiness = null
+        Func<CancellationToken, Task<IReadOnlyList<ReadinessCheck>>>? readiness = null,
+        bool podResize = true
     )
     {
         directory ??= System.IO.Directory.CreateTempSubdirectory("apiserver").FullName;
         var server = await LocalApiServer.StartAsync(
-            new ApiServerOptions(directory, IPAddress.Loopback, 0) { AuditLog = auditLog, Readiness = readiness },
+            new ApiServerOptions(directory, IPAddress.Loopback, 0)
+            {
+                AuditLog = auditLog,
+                Readiness = readiness,
+                ServesPodResize = podResize,
+            },
             NullLoggerFactory.Instance,
             time ?? TimeProvider.System,
             CancellationToken.None
