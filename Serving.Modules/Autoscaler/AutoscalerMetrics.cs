@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Serving.Api.WellKnown;
 using Serving.Autoscaler.Scaling;
+using Serving.Instruments;
 using Serving.Kubernetes;
 
 namespace Serving.Autoscaler;
@@ -8,7 +9,10 @@ namespace Serving.Autoscaler;
 /// <summary>The scaling metrics of each revision, under the names used by Knative's dashboards.</summary>
 internal sealed class AutoscalerMetrics : IDisposable
 {
-    private readonly Meter _meter = new("Serving.Autoscaler.Revisions");
+    /// <summary>The name of the meter.</summary>
+    public const string MeterName = "Serving.Autoscaler.Revisions";
+
+    private readonly Meter _meter = new(MeterName);
     private readonly Func<IEnumerable<AutoscalerShard>> _shards;
 
     /// <param name="shards">The shards of this process; those that do not lead emit no series.</param>
@@ -23,7 +27,7 @@ internal sealed class AutoscalerMetrics : IDisposable
             null,
             s => s.ExcessBurstCapacity
         );
-        Scaling("kn.revision.panic.mode", null, "If greater than 0 the autoscaler is in panic mode", null, s => s.IsPanicking ? 1 : 0);
+        Scaling("kn.revision.panic.mode", "{mode}", "If greater than 0 the autoscaler is in panic mode", null, s => s.IsPanicking ? 1 : 0);
         foreach (
             var (metric, unit, what) in new[]
             {
@@ -43,43 +47,54 @@ internal sealed class AutoscalerMetrics : IDisposable
             Scaling($"kn.revision.{metric}.target", unit, "The desired concurrent requests for each pod", metric, s => s.Target);
         }
 
+        _meter.CreateObservableGauge(
+            "serving.autoscaler.revisions",
+            () => _shards().Sum(static shard => (long)shard.Deciders.Count),
+            "{revision}",
+            "Revisions whose scale this process decides"
+        );
         Pods("kn.revision.pods.requested", "Number of pods autoscaler requested from Kubernetes", r => r.Requested);
         Pods("kn.revision.pods.count", "Number of pods that are allocated currently", r => r.Counts.Ready);
         Pods("kn.revision.pods.not_ready.count", "Number of pods that are not ready currently", r => r.Counts.NotReady);
         Pods("kn.revision.pods.pending.count", "Number of pods that are pending currently", r => r.Counts.Pending);
         Pods("kn.revision.pods.terminating.count", "Number of pods that are terminating currently", r => r.Counts.Terminating);
+        Pods(
+            "serving.autoscaler.pods.parked",
+            "Number of pods that are parked: resized to the reserve while the revision is idle",
+            r => r.Counts.Parked
+        );
     }
 
     public void Dispose() => _meter.Dispose();
 
     /// <summary>A gauge over the deciders that scale by <paramref name="metric"/>, or over all of them.</summary>
-    private void Scaling(string name, string? unit, string description, string? metric, Func<ScalingSample, double> value) =>
-        _meter.CreateObservableGauge(
-            name,
-            () =>
-                _shards()
-                    .SelectMany(shard =>
-                        shard
-                            .Deciders.Samples.Where(s => metric is null || s.Sample.Metric == metric)
-                            .Select(s => new Measurement<double>(value(s.Sample), Tags(s.Key, shard.Board.Find(s.Key))))
-                    ),
-            unit,
-            description
-        );
+    private void Scaling(string name, string unit, string description, string? metric, Func<ScalingSample, double> value) =>
+        _meter
+            .CreateObservableGauge(
+                name,
+                () =>
+                    _shards()
+                        .SelectMany(shard =>
+                            shard
+                                .Deciders.Samples.Where(s => metric is null || s.Sample.Metric == metric)
+                                .Select(s => new Measurement<double>(value(s.Sample), Tags(s.Key, shard.Board.Find(s.Key))))
+                        ),
+                unit,
+                description
+            )
+            .With(RevisionNames.All);
 
     private void Pods(string name, string description, Func<PodCountBoard.Row, long> value) =>
-        _meter.CreateObservableGauge(
-            name,
-            () => _shards().SelectMany(shard => shard.Board.Rows).Select(row => new Measurement<long>(value(row), Tags(row.Key, row))),
-            "{pod}",
-            description
-        );
+        _meter
+            .CreateObservableGauge(
+                name,
+                () => _shards().SelectMany(shard => shard.Board.Rows).Select(row => new Measurement<long>(value(row), row.Tags)),
+                "{pod}",
+                description
+            )
+            .With(RevisionNames.All);
 
+    /// <summary>A revision that was decided for before its first reconcile has no row yet.</summary>
     private static KeyValuePair<string, object?>[] Tags(ObjectKey key, PodCountBoard.Row? row) =>
-        [
-            new("k8s.namespace.name", key.Namespace),
-            new("kn.revision.name", key.Name),
-            new("kn.service.name", row?.Service ?? ""),
-            new("kn.configuration.name", row?.Configuration ?? ""),
-        ];
+        row?.Tags ?? RevisionNames.Of(key.Namespace, key.Name, "", "");
 }

@@ -1,9 +1,13 @@
 using Microsoft.Extensions.Logging;
 using Serving.Autoscaler.Collection;
+using Serving.Autoscaler.Inspection;
+using Serving.Autoscaler.Reserve;
 using Serving.ConfigMaps;
+using Serving.Dataplane.Inspection;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Client;
+using Serving.Kubernetes.Discovery;
 using Serving.Kubernetes.Events;
 using Serving.Kubernetes.Hosting;
 using Serving.Kubernetes.Informers;
@@ -23,6 +27,8 @@ public sealed class AutoscalerModule : IShardedModule, IDisposable
     private readonly IEventRecorder _events;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
+    private readonly bool _keepsHistory;
+    private readonly ResizeSupport _resize;
     private volatile AutoscalerShard?[] _shards = [];
 
     /// <param name="informers">Provides the caches.</param>
@@ -30,8 +36,20 @@ public sealed class AutoscalerModule : IShardedModule, IDisposable
     /// <param name="events">Records failures.</param>
     /// <param name="logging">Creates the loggers.</param>
     /// <param name="time">The clock of windows, ticks and conditions.</param>
-    public AutoscalerModule(IInformers informers, ConfigStore config, IEventRecorder events, ILoggerFactory logging, TimeProvider time)
+    /// <param name="keepsHistory">Whether the decisions of the last ten minutes are kept for display.</param>
+    /// <param name="discovery">Finds out whether the cluster can resize pods in place; null where it is known to.</param>
+    public AutoscalerModule(
+        IInformers informers,
+        ConfigStore config,
+        IEventRecorder events,
+        ILoggerFactory logging,
+        TimeProvider time,
+        bool keepsHistory = false,
+        IResourceDiscovery? discovery = null
+    )
     {
+        _keepsHistory = keepsHistory;
+        _resize = new ResizeSupport(discovery, time);
         ArgumentNullException.ThrowIfNull(events);
         _events = events;
         ArgumentNullException.ThrowIfNull(informers);
@@ -45,6 +63,9 @@ public sealed class AutoscalerModule : IShardedModule, IDisposable
         _metrics = new AutoscalerMetrics(() => _shards.OfType<AutoscalerShard>());
     }
 
+    /// <summary>Raised when this process has scaled a revision up from zero. Handlers must be fast; any thread.</summary>
+    public event Action<ScaleFromZero>? ScaledFromZero;
+
     /// <inheritdoc/>
     public string Name => "autoscaler";
 
@@ -57,7 +78,9 @@ public sealed class AutoscalerModule : IShardedModule, IDisposable
     /// <inheritdoc/>
     public IServingModule CreateShard(Shard shard)
     {
-        var made = new AutoscalerShard(shard, _informers, _config, _scraper, _events, _logger, _time);
+        var history = _keepsHistory ? new ScalingHistory() : null;
+        var made = new AutoscalerShard(shard, _informers, _config, _scraper, _events, _logger, _time, _resize.IsServedAsync, history);
+        made.Deciders.ScaledFromZero += OnScaledFromZero;
         var current = _shards;
         AutoscalerShard?[] next = current.Length == shard.Count ? [.. current] : new AutoscalerShard?[shard.Count];
         next[shard.Index] = made;
@@ -74,17 +97,39 @@ public sealed class AutoscalerModule : IShardedModule, IDisposable
     /// <param name="stat">The stat.</param>
     public bool TryReport(string ns, string revision, in Stat stat)
     {
-        var current = _shards;
         var key = new ObjectKey(ns, revision);
-        if (current.Length == 0 || current[Shard.IndexOf(key, current.Length)] is not { IsLeading: true } shard)
+        if (LeadingShardOf(key) is not { } shard)
             return false;
         shard.Report(key, stat);
         return true;
     }
 
+    /// <summary>The shard that is responsible for a revision.</summary>
+    public Shard ShardOf(string ns, string revision)
+    {
+        var count = Math.Max(1, _shards.Length);
+        return new Shard(Shard.IndexOf(new ObjectKey(ns, revision), count), count);
+    }
+
+    /// <summary>Whether this process decides the scale of a revision.</summary>
+    public bool Decides(string ns, string revision) => LeadingShardOf(new ObjectKey(ns, revision)) is not null;
+
+    /// <summary>Why a revision has its scale, for display; null when another process decides, or no decider exists yet.</summary>
+    public ScalingExplanation? Explain(string ns, string revision)
+    {
+        var key = new ObjectKey(ns, revision);
+        return LeadingShardOf(key)?.Explain(key);
+    }
+
     /// <summary>Evaluates the scale of all revisions.</summary>
     public Task RunAsync(IKubernetesClient client, CancellationToken cancellation) =>
         CreateShard(Shard.Whole).RunAsync(client, cancellation);
+
+    private AutoscalerShard? LeadingShardOf(ObjectKey key)
+    {
+        var current = _shards;
+        return current.Length > 0 && current[Shard.IndexOf(key, current.Length)] is { IsLeading: true } shard ? shard : null;
+    }
 
     /// <summary>Releases connections and metrics.</summary>
     public void Dispose()
@@ -92,4 +137,6 @@ public sealed class AutoscalerModule : IShardedModule, IDisposable
         _metrics.Dispose();
         _scraper.Dispose();
     }
+
+    private void OnScaledFromZero(ScaleFromZero scale) => ScaledFromZero?.Invoke(scale);
 }

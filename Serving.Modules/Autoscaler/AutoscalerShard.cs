@@ -3,9 +3,14 @@ using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.WellKnown;
 using Serving.Autoscaler.Collection;
+using Serving.Autoscaler.Ephemeral;
+using Serving.Autoscaler.Inspection;
 using Serving.Autoscaler.Reconcilers;
+using Serving.Autoscaler.Reserve;
+using Serving.Autoscaler.ScaleDown;
 using Serving.Autoscaler.Scaling;
 using Serving.ConfigMaps;
+using Serving.Dataplane.Inspection;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Client;
@@ -27,6 +32,7 @@ internal sealed class AutoscalerShard : IServingModule
     private readonly ConfigStore _config;
     private readonly AutoscalerInformers _informers;
     private readonly MetricCollector _collector;
+    private readonly EphemeralPodWatch _ephemeral;
     private readonly ReconcileLoop _autoscalerLoop;
     private readonly ReconcileLoop _metricLoop;
     private readonly ReconcileLoop _hpaLoop;
@@ -39,6 +45,8 @@ internal sealed class AutoscalerShard : IServingModule
     /// <param name="events">Records failures.</param>
     /// <param name="logger">The logger.</param>
     /// <param name="time">The clock of windows, ticks and conditions.</param>
+    /// <param name="isResizeServed">Whether the cluster serves <c>pods/resize</c>.</param>
+    /// <param name="history">Records decisions for display; null for none.</param>
     public AutoscalerShard(
         Shard shard,
         AutoscalerInformers informers,
@@ -46,7 +54,9 @@ internal sealed class AutoscalerShard : IServingModule
         PodScraper scraper,
         IEventRecorder events,
         ILogger logger,
-        TimeProvider time
+        TimeProvider time,
+        Func<CancellationToken, Task<bool>> isResizeServed,
+        ScalingHistory? history = null
     )
     {
         _shard = shard;
@@ -54,12 +64,32 @@ internal sealed class AutoscalerShard : IServingModule
         _informers = informers;
         var pods = informers.Pods.Lister;
         _collector = new MetricCollector(scraper, time, logger);
-        Deciders = new Deciders(_collector, key => RevisionPods.Count(pods, key.Namespace, key.Name).Ready, time, logger);
+        Deciders = new Deciders(_collector, key => RevisionPods.Count(pods, key.Namespace, key.Name).Ready, time, logger, history);
+
+        _ephemeral = new EphemeralPodWatch(
+            pods,
+            (key, asked, service, ending) => scraper.ReportsAsync(asked, _collector.MemoryOf(key), service, ending),
+            events,
+            time,
+            logger
+        );
 
         ConfigSnapshot Current() => config.Current;
         var probe = new ActivatorProbe(informers.Endpoints.Lister, () => config.Current.Network, logger);
         _autoscalerLoop = new ReconcileLoop(
-            new PodAutoscalerReconciler(informers, Current, Deciders, probe, Board, events, time),
+            new PodAutoscalerReconciler(
+                informers,
+                Current,
+                Deciders,
+                probe,
+                Board,
+                events,
+                time,
+                new Parking(events, isResizeServed, time),
+                _collector.Pause,
+                new ScaleDownOrder(new PodLoads(scraper, _collector.MemoryOf), () => config.Current.Reserve.SparesBusyPods, time, logger),
+                _ephemeral
+            ),
             logger,
             time
         )
@@ -77,6 +107,7 @@ internal sealed class AutoscalerShard : IServingModule
             .Owns(informers.ServerlessServices, "PodAutoscaler")
             .Owns(informers.HorizontalPodAutoscalers, "PodAutoscaler");
         Deciders.Changed += _autoscalerLoop.Enqueue;
+        _ephemeral.Changed += _autoscalerLoop.Enqueue;
         _collector.Changed += _metricLoop.Enqueue;
     }
 
@@ -94,7 +125,12 @@ internal sealed class AutoscalerShard : IServingModule
 
     /// <inheritdoc/>
     public string? StuckReason =>
-        _autoscalerLoop.StuckReason ?? _metricLoop.StuckReason ?? _hpaLoop.StuckReason ?? Deciders.StuckReason ?? _collector.StuckReason;
+        _autoscalerLoop.StuckReason
+        ?? _metricLoop.StuckReason
+        ?? _hpaLoop.StuckReason
+        ?? Deciders.StuckReason
+        ?? _collector.StuckReason
+        ?? _ephemeral.StuckReason;
 
     /// <summary>Whether this process leads the shard; while it does not, stats belong to the process that does.</summary>
     public bool IsLeading => _isLeading;
@@ -107,6 +143,51 @@ internal sealed class AutoscalerShard : IServingModule
     {
         _collector.Record(key, stat);
         Deciders.Poke(key, stat);
+    }
+
+    /// <summary>Why a revision of this shard has its scale; null while it has no decider.</summary>
+    public ScalingExplanation? Explain(ObjectKey key)
+    {
+        if (
+            _informers.PodAutoscalers.Lister.Get(key.Namespace, key.Name) is not { } autoscaler
+            || Deciders.Explain(key) is not var (spec, steps)
+        )
+        {
+            return null;
+        }
+
+        var config = _config.Current;
+        var settings = new AutoscalerSettings(autoscaler, config.Autoscaler, config.Reserve);
+        var bounds = ScaleBounds.Of(settings, autoscaler.Status);
+        return new ScalingExplanation
+        {
+            Metric = spec.ScalingMetric,
+            StableWindow = spec.StableWindow,
+            PanicWindow = settings.PanicWindow,
+            PanicThreshold = spec.PanicThreshold,
+            Target = spec.TargetValue,
+            Total = spec.TotalValue,
+            MaxScaleUpRate = spec.MaxScaleUpRate,
+            MaxScaleDownRate = spec.MaxScaleDownRate,
+            TargetBurstCapacity = spec.TargetBurstCapacity,
+            ScaleDownDelay = spec.ScaleDownDelay,
+            MinScale = settings.MinScale,
+            MaxScale = settings.MaxScale,
+            InitialScale = spec.InitialScale,
+            ActivationScale = spec.ActivationScale,
+            IsReachable = spec.Reachable,
+            IsInitialized = !spec.IsInitializing,
+            ScalesToZero = config.Autoscaler.EnableScaleToZero,
+            ScaleToZeroGracePeriod = config.Autoscaler.ScaleToZeroGracePeriod,
+            LastPodRetention = settings.LastPodRetention,
+            Decision = steps,
+            LowerBound = bounds.Least,
+            UpperBound = bounds.Most,
+            Bounded = steps is { } decided ? bounds.Apply(decided.DesiredPods) : null,
+            Requested = Board.Find(key) is { Requested: >= 0 and var requested } ? requested : null,
+            CollectionFailure = _collector.FailureOf(key),
+            History = Deciders.HistoryOf(key),
+        };
     }
 
     /// <inheritdoc/>
@@ -126,6 +207,7 @@ internal sealed class AutoscalerShard : IServingModule
                 _hpaLoop.RunAsync(client, ending.Token),
                 _collector.RunAsync(ending.Token),
                 Deciders.RunAsync(ending.Token),
+                _ephemeral.RunAsync(client, ending.Token),
             ];
 
             // A failing component stops the others, so that the module is restarted as a whole.
@@ -141,6 +223,7 @@ internal sealed class AutoscalerShard : IServingModule
             // The stats belong to this term; another process may lead the next one.
             Deciders.Clear();
             _collector.Clear();
+            _ephemeral.Clear();
             Board.Clear();
         }
     }
@@ -162,8 +245,15 @@ internal sealed class AutoscalerShard : IServingModule
 
     private void OnConfig(ConfigSnapshot old, ConfigSnapshot newer)
     {
-        if (old.Autoscaler == newer.Autoscaler && old.Deployment.ProgressDeadline == newer.Deployment.ProgressDeadline)
+        if (
+            old.Autoscaler == newer.Autoscaler
+            && old.Reserve == newer.Reserve
+            && old.Deployment.ProgressDeadline == newer.Deployment.ProgressDeadline
+        )
+        {
             return;
+        }
+
         foreach (var autoscaler in _informers.PodAutoscalers.Lister.List())
         {
             _autoscalerLoop.Enqueue(ObjectKey.Of(autoscaler));

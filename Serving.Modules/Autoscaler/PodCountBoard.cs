@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Serving.Api.Autoscaling;
 using Serving.Api.WellKnown;
+using Serving.Instruments;
 using Serving.Kubernetes;
 
 namespace Serving.Autoscaler;
@@ -22,7 +23,17 @@ internal sealed class PodCountBoard
         var key = ObjectKey.Of(autoscaler);
         _rows.AddOrUpdate(
             key,
-            _ => new Row(key, Label(autoscaler, ServingKeys.Service), Label(autoscaler, ServingKeys.Configuration), want, counts),
+            _ => new Row(
+                key,
+                RevisionNames.Of(
+                    key.Namespace,
+                    key.Name,
+                    Label(autoscaler, ServingKeys.Service),
+                    Label(autoscaler, ServingKeys.Configuration)
+                ),
+                want,
+                counts
+            ),
             (_, old) => old with { Requested = want < 0 ? old.Requested : want, Counts = counts }
         );
     }
@@ -35,6 +46,6 @@ internal sealed class PodCountBoard
 
     private static string Label(PodAutoscaler autoscaler, string key) => autoscaler.Metadata.Labels.GetValueOrDefault(key, "");
 
-    /// <summary>The counts of one revision.</summary>
-    internal sealed record Row(ObjectKey Key, string Service, string Configuration, int Requested, PodCounts Counts);
+    /// <summary>The counts of one revision, and the tags of its series.</summary>
+    internal sealed record Row(ObjectKey Key, KeyValuePair<string, object?>[] Tags, int Requested, PodCounts Counts);
 }

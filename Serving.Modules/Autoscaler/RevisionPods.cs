@@ -41,6 +41,11 @@ internal static class RevisionPods
         return new PodCounts(ready, notReady, pending, terminating);
     }
 
+    /// <summary>A revision's pods, without terminating and completed ones.</summary>
+    public static IEnumerable<Pod> Live(ILister<Pod> pods, string ns, string revision) =>
+        pods.ByLabel(ns, ServingKeys.Revision, revision)
+            .Where(static pod => pod.Metadata.DeletionTimestamp is null && pod.Status?.Phase is ("Running" or "Pending"));
+
     /// <summary>Whether a pod accepts requests.</summary>
     public static bool IsServing(Pod pod) => pod.Metadata.DeletionTimestamp is null && pod.Status?.Phase == "Running" && IsReady(pod);
 

@@ -5,12 +5,17 @@ using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Autoscaler;
+using Serving.Autoscaler.Collection;
+using Serving.Autoscaler.Ephemeral;
 using Serving.Autoscaler.Reconcilers;
+using Serving.Autoscaler.Reserve;
+using Serving.Autoscaler.ScaleDown;
 using Serving.Autoscaler.Scaling;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Client;
 using Serving.Kubernetes.Events;
 using Serving.Kubernetes.Reconcilers;
+using Serving.LocalCluster.Controllers.ReplicaSets;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Autoscaler;
@@ -19,12 +24,15 @@ namespace Serving.Tests.Autoscaler;
 /// One revision <c>ns/rev</c> with its autoscaler over an in-memory cluster that is as strict as an API server. The test acts as the
 /// ServerlessService reconciler and as the Deployment, which always runs the requested number of pods.
 /// </summary>
-internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
+internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe, IPodLoads
 {
     private static readonly ObjectKey Key = new("ns", "rev");
 
     private readonly Deciders _deciders;
     private readonly Dictionary<string, string> _annotations = [];
+    private readonly EphemeralPodWatch _ephemeral;
+    private int _occupied;
+    private int _made;
 
     public AutoscalerWorld()
     {
@@ -36,7 +44,27 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
             Time,
             NullLogger.Instance
         );
-        Kpa = new PodAutoscalerReconciler(informers, () => Config, _deciders, this, new PodCountBoard(), Events, Time);
+        _ephemeral = new EphemeralPodWatch(
+            informers.Pods.Lister,
+            (_, pods, _, _) =>
+                Task.FromResult<PodReport?[]>([.. pods.Select((_, i) => i < _occupied ? new PodReport(1, true) : new PodReport(0, false))]),
+            Events,
+            Time,
+            NullLogger.Instance
+        );
+        Kpa = new PodAutoscalerReconciler(
+            informers,
+            () => Config,
+            _deciders,
+            this,
+            new PodCountBoard(),
+            Events,
+            Time,
+            new Parking(Events, _ => Task.FromResult(true), Time),
+            static (_, _) => { },
+            new ScaleDownOrder(this, () => Config.Reserve.SparesBusyPods, Time, Log.CreateLogger("scale-down")),
+            _ephemeral
+        );
         Hpa = new HpaReconciler(informers, () => Config, Events, Time);
         Put(replicas: 1);
         Settings();
@@ -48,7 +76,15 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
 
     public IEventRecorder Events { get; } = NSubstitute.Substitute.For<IEventRecorder>();
 
+    public RecordingLogs Log { get; } = new();
+
     public ManualTimeProvider Time { get; } = new();
+
+    /// <summary>The requests in flight of pods by name; others have none, and null is no response.</summary>
+    public Dictionary<string, int?> InFlight { get; } = [];
+
+    /// <summary>How often pods were asked for their requests in flight.</summary>
+    public int Asked { get; private set; }
 
     public InMemoryCluster Cluster { get; }
 
@@ -72,13 +108,13 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
         get => Cluster.All(Resources.Pods, "ns").Count;
         set
         {
-            foreach (var pod in Cluster.All(Resources.Pods, "ns").Skip(value))
+            foreach (var pod in PodRanking.ByWorth(Cluster.All(Resources.Pods, "ns"), Time.GetUtcNow()).SkipLast(value))
             {
                 Cluster.DeleteAsync(Resources.Pods, "ns", pod.Metadata.Name, CancellationToken.None).GetAwaiter().GetResult();
             }
 
-            for (var number = Pods + 1; number <= value; number++)
-                PutPod(number);
+            while (Pods < value)
+                PutPod(++_made);
         }
     }
 
@@ -157,6 +193,13 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
         );
     }
 
+    /// <summary>Lets this many pods of a revision with max-requests-per-pod serve their last request.</summary>
+    public Task OccupyAsync(int pods)
+    {
+        _occupied = pods;
+        return _ephemeral.CheckAsync(Cluster, CancellationToken.None);
+    }
+
     /// <summary>Stops traffic and waits until the last pod is removed.</summary>
     public async Task ToZeroAsync()
     {
@@ -174,6 +217,12 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
     (double Stable, double Panic)? IMetricSource.Average(ObjectKey key, string metric, DateTimeOffset now) => Measured;
 
     Task<bool> IActivatorProbe.IsInPathAsync(string ns, string service, CancellationToken cancellation) => Task.FromResult(true);
+
+    Task<int?[]> IPodLoads.InFlightAsync(ObjectKey revision, IReadOnlyList<Pod> pods, string service, CancellationToken cancellation)
+    {
+        Asked++;
+        return Task.FromResult<int?[]>([.. pods.Select(pod => InFlight.GetValueOrDefault(pod.Metadata.Name, 0))]);
+    }
 
     private static PodAutoscaler New() =>
         new()
@@ -251,7 +300,12 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe
                     Name = $"rev-{number}",
                     Labels = new Dictionary<string, string> { ["serving.knative.dev/revision"] = "rev" },
                 },
-                Status = new PodStatus { Phase = "Running", Conditions = [new Condition { Type = "Ready", Status = "True" }] },
+                Status = new PodStatus
+                {
+                    Phase = "Running",
+                    PodIP = "10.0.0.1",
+                    Conditions = [new Condition { Type = "Ready", Status = "True" }],
+                },
             }
         );
 }

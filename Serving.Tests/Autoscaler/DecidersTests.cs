@@ -47,6 +47,43 @@ public sealed class DecidersTests
     }
 
     [Test]
+    public void How_long_the_write_of_a_scale_from_zero_took_is_told_once()
+    {
+        var told = new List<ScaleFromZero>();
+        _deciders.ScaledFromZero += told.Add;
+        Report(0);
+        _deciders.EvaluateAll();
+        _deciders.Written(Key);
+        told.Should().BeEmpty("nothing was scaled up");
+
+        _time.Advance(TimeSpan.FromSeconds(30));
+        Report(1);
+        _time.Advance(TimeSpan.FromMilliseconds(40));
+        _deciders.EvaluateAll();
+        _time.Advance(TimeSpan.FromMilliseconds(30));
+        _deciders.Written(Key);
+        _deciders.Written(Key);
+
+        told.Should().Equal(new ScaleFromZero("ns", "rev", TimeSpan.FromMilliseconds(70)));
+    }
+
+    [Test]
+    public void A_scale_that_was_given_up_before_it_was_written_is_not_told()
+    {
+        var told = new List<ScaleFromZero>();
+        _deciders.ScaledFromZero += told.Add;
+        Report(1);
+        _time.Advance(TimeSpan.FromMinutes(5));
+        Report(0);
+        _deciders.EvaluateAll();
+        _deciders.Ensure(Key, Spec()).DesiredScale.Should().Be(0);
+
+        _deciders.Written(Key);
+
+        told.Should().BeEmpty();
+    }
+
+    [Test]
     public void A_request_of_a_revision_with_pods_waits_for_the_tick()
     {
         Report(1);

@@ -9,6 +9,7 @@ using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Autoscaler;
 using Serving.Autoscaler.Reconcilers;
+using Serving.Autoscaler.Reserve;
 using Serving.Autoscaler.Scaling;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Client;
@@ -60,7 +61,9 @@ public sealed class PodAutoscalerReconcilerTests
             }),
             new PodCountBoard(),
             _events,
-            _time
+            _time,
+            new Parking(_events, _ => Task.FromResult(true), _time),
+            static (_, _) => { }
         );
         _cluster.Put(
             Resources.Deployments,
@@ -81,7 +84,7 @@ public sealed class PodAutoscalerReconcilerTests
         await Reconcile();
         var service = _cluster.Find(Resources.ServerlessServices, "ns", "rev")!;
         service.Spec.Mode.Should().Be("Proxy");
-        service.Spec.NumActivators.Should().Be(2);
+        service.Spec.NumActivators.Should().Be(3, "ceil(211 / 100): the first decision does not change it");
         service.Metadata.OwnerReferences.Should().ContainSingle(o => o.Kind == "PodAutoscaler" && o.Controller == true);
         Status.DesiredScale.Should().Be(-1);
         Condition("SKSReady").Should().Be(("Unknown", "NotReady", "No Private Service Name"));

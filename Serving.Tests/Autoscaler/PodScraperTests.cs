@@ -32,6 +32,7 @@ public sealed class PodScraperTests
     private TestServer _service = null!;
     private PodScraper _scraper = null!;
     private NetworkConfig _network = new();
+    private string? _inFlight;
     private int _podStatus;
     private int _servicePods;
 
@@ -39,7 +40,7 @@ public sealed class PodScraperTests
     public async Task SetUp()
     {
         _asked.Clear();
-        (_podStatus, _servicePods) = (200, 0);
+        (_podStatus, _servicePods, _inFlight) = (200, 0, null);
         _network = new NetworkConfig();
         _pod = await TestServer.StartAsync(context =>
             AnswerAsync(context, $"pod {context.Request.Host.Host} {context.Request.Headers["K-Passthrough-Lb"]}".TrimEnd(), _podStatus, 0)
@@ -138,6 +139,44 @@ public sealed class PodScraperTests
         _asked.Should().BeEmpty();
     }
 
+    [TestCase("5", 5)]
+    [TestCase(null, 2, TestName = "The requests of a queue-proxy that reports only averages")]
+    public async Task Asks_single_pods_for_their_requests_in_flight(string? reported, int inFlight)
+    {
+        PutPods(3);
+        _inFlight = reported;
+
+        (await _scraper.ReportsAsync(Pods(), new ScrapeMemory(), "rev-private", default))
+            .Should()
+            .Equal(Enumerable.Repeat<PodReport?>(new PodReport(inFlight, reported is not null), 3));
+        _asked.Should().HaveCount(3);
+    }
+
+    [Test]
+    public async Task A_pod_that_fails_has_an_unknown_number_of_requests()
+    {
+        PutPods(1);
+        _podStatus = 500;
+        (await _scraper.ReportsAsync(Pods(), null, "rev-private", default)).Should().Equal((PodReport?)null);
+    }
+
+    [TestCase(MeshCompatibilityMode.Enabled, false, false, 0)]
+    [TestCase(MeshCompatibilityMode.Auto, false, true, 0)]
+    [TestCase(MeshCompatibilityMode.Auto, true, true, 1)]
+    [TestCase(MeshCompatibilityMode.Disabled, false, true, 1)]
+    public async Task Pods_behind_a_mesh_are_not_asked_for_their_requests_in_flight(
+        MeshCompatibilityMode mode,
+        bool isAddressable,
+        bool isKnown,
+        int asked
+    )
+    {
+        PutPods(1);
+        _network = new NetworkConfig { MeshCompatibilityMode = mode, EnableMeshPodAddressability = isAddressable };
+        await _scraper.ReportsAsync(Pods(), new ScrapeMemory { IsBehindMesh = isKnown }, "rev-private", default);
+        _asked.Should().HaveCount(asked);
+    }
+
     [Test]
     public async Task Through_the_Service_each_pod_counts_once()
     {
@@ -194,6 +233,9 @@ public sealed class PodScraperTests
             _asked.Add(who);
         context.Response.StatusCode = status;
 
+        if (_inFlight is not null)
+            (context.Response.Headers["K-In-Flight"], context.Response.Headers["K-Spent"]) = (_inFlight, "true");
+
         // A negative number: always the same pod.
         var name = number < 0 ? "pod" : $"pod-{number}";
         return context
@@ -209,6 +251,8 @@ public sealed class PodScraperTests
             )
             .AsTask();
     }
+
+    private IReadOnlyList<Pod> Pods() => _cluster.All(Resources.Pods, "ns");
 
     private void PutPods(int count)
     {

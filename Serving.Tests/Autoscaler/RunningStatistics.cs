@@ -17,6 +17,9 @@ internal sealed class RunningStatistics : IAsyncDisposable
     /// <summary>The port it is served on.</summary>
     public int Port => _ports["statistics"].Port;
 
+    /// <summary>Tells the clients that asked for it.</summary>
+    public void Announce(ScaleFromZero scale) => _endpoint.Announce(scale);
+
     public static async Task<RunningStatistics> StartAsync(
         AutoscalerOptions options,
         Action<WireStatMessage, bool> take,

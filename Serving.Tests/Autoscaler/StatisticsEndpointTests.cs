@@ -71,6 +71,75 @@ public sealed class StatisticsEndpointTests
 
     [Test]
     [CancelAfter(30_000)]
+    public async Task A_forwarder_hears_of_scales_from_zero_and_goes_on_sending(CancellationToken cancellation)
+    {
+        await using var server = await StartAsync();
+        var owner = new Uri($"ws://127.0.0.1:{server.Port}/");
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var forwarder = new StatForwarder(() => 1, _ => owner, TimeProvider.System, NullLogger<StatForwarder>.Instance);
+        var heard = Channel.CreateUnbounded<ScaleFromZero>();
+        forwarder.ScaledFromZero += scale => heard.Writer.TryWrite(scale);
+        var running = forwarder.RunAsync(stop.Token);
+        var stat = new Stat { PodName = "a", AverageConcurrentRequests = 1 };
+        var longest = new ScaleFromZero(new string('n', 63), new string('r', 253), TimeSpan.FromSeconds(86_400));
+        foreach (var scale in new[] { new ScaleFromZero("ns", "rev", TimeSpan.FromMilliseconds(12)), longest })
+        {
+            forwarder.Report(scale.Namespace, scale.Revision, stat);
+            await _taken.Reader.ReadAsync(cancellation);
+            server.Announce(scale with { Revision = "another" });
+            server.Announce(scale);
+            (await heard.Reader.ReadAsync(cancellation)).Should().Be(scale, "it has reported nothing of the other one");
+        }
+
+        forwarder.Report("ns", "rev", stat);
+        await _taken.Reader.ReadAsync(cancellation);
+        await stop.CancelAsync();
+        await running;
+    }
+
+    [Test]
+    [CancelAfter(30_000)]
+    public async Task Only_a_client_that_asks_hears_of_scales_from_zero_and_of_what_it_reported_alone(CancellationToken cancellation)
+    {
+        var server = await StartAsync();
+        using var reference = new ClientWebSocket();
+        await reference.ConnectAsync(new Uri($"ws://127.0.0.1:{server.Port}/"), cancellation);
+        using var ours = new ClientWebSocket();
+        ours.Options.AddSubProtocol(StatLane.ScaleProtocol);
+        await ours.ConnectAsync(new Uri($"ws://127.0.0.1:{server.Port}/"), cancellation);
+        ours.SubProtocol.Should().Be(StatLane.ScaleProtocol);
+        var report = StatCodec.Encode([new WireStatMessage("ns", "rev", new Stat { PodName = "a", AverageConcurrentRequests = 1 })]);
+        foreach (var client in new[] { ours, reference })
+        {
+            await client.SendAsync(report, WebSocketMessageType.Binary, true, cancellation);
+            await _taken.Reader.ReadAsync(cancellation);
+        }
+
+        server.Announce(new ScaleFromZero("ns", "secret", TimeSpan.FromMilliseconds(12)));
+        server.Announce(new ScaleFromZero("ns", "rev", TimeSpan.FromMilliseconds(12)));
+        var buffer = new byte[1024];
+        var got = await ours.ReceiveAsync(buffer.AsMemory(), cancellation);
+        StatCodec.DecodeScale(buffer.AsSpan(0, got.Count)).Should().Be(new ScaleFromZero("ns", "rev", TimeSpan.FromMilliseconds(12)));
+
+        var stopped = server.DisposeAsync();
+        (await reference.ReceiveAsync(buffer.AsMemory(), cancellation)).MessageType.Should().Be(WebSocketMessageType.Close);
+        (await ours.ReceiveAsync(buffer.AsMemory(), cancellation)).MessageType.Should().Be(WebSocketMessageType.Close);
+        ((int?)ours.CloseStatus).Should().Be(1012, "nothing is sent after the close");
+        await stopped;
+    }
+
+    [Test]
+    public void A_message_of_a_scale_is_read_with_care()
+    {
+        FluentActions.Invoking(static () => StatCodec.DecodeScale([255, 255])).Should().Throw<InvalidDataException>();
+        StatCodec
+            .DecodeScale([0x18, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1])
+            .WriteTime.Should()
+            .Be(TimeSpan.FromDays(1), "no duration overflows");
+    }
+
+    [Test]
+    [CancelAfter(30_000)]
     public async Task A_forwarder_finds_the_process_that_decides_for_each_revision(CancellationToken cancellation)
     {
         await using var first = await StartAsync();

@@ -17,6 +17,13 @@ public static class PodAutoscalerLifecycle
     /// <summary>The reason of Active while there is no traffic.</summary>
     public const string NoTraffic = "NoTraffic";
 
+    /// <summary>Whether the pods of an idle revision are parked; informational. Only where parked pods were asked for. Also the reason of
+    /// Active while they are.</summary>
+    public const string Parked = "Parked";
+
+    /// <summary>The reason of Active while there is no traffic and pods are kept, but not all are parked.</summary>
+    public const string Kept = "Kept";
+
     /// <summary>The set of conditions.</summary>
     public static ConditionSet Conditions { get; } = new(Ready, Active, ScaleTargetInitialized, SksReady);
 
@@ -89,6 +96,37 @@ public static class PodAutoscalerLifecycle
         DateTimeOffset now,
         string why = ""
     ) => MarkInactive(status, "FailedCreate", $"Failed to create {kind} \"{name}\".{ConditionSet.Detail(why)}", now);
+
+    /// <summary>Whether the revision is idle and keeps pods.</summary>
+    public static bool IsKept(PodAutoscalerStatus status) =>
+        ConditionSet.Get(Of(status), Active) is { Status: ConditionStatus.False, Reason: Parked or Kept };
+
+    /// <summary>Whether the condition Parked is there.</summary>
+    public static bool HasParked(PodAutoscalerStatus status) => ConditionSet.Get(Of(status), Parked) is not null;
+
+    /// <summary>The reason of the condition Parked; empty without one.</summary>
+    public static string ParkedReason(PodAutoscalerStatus status) => ConditionSet.Get(Of(status), Parked)?.Reason ?? "";
+
+    /// <summary>Sets the condition Parked to a value of <see cref="ConditionStatus"/>.</summary>
+    public static PodAutoscalerStatus MarkParked(
+        PodAutoscalerStatus status,
+        string value,
+        string reason,
+        string message,
+        DateTimeOffset now
+    ) =>
+        With(
+            status,
+            value switch
+            {
+                ConditionStatus.True => Conditions.MarkTrueWithReason(Of(status), Parked, reason, message, now),
+                ConditionStatus.False => Conditions.MarkFalse(Of(status), Parked, reason, message, now),
+                _ => Conditions.MarkUnknown(Of(status), Parked, reason, message, now),
+            }
+        );
+
+    /// <summary>Removes the condition Parked.</summary>
+    public static PodAutoscalerStatus ClearParked(PodAutoscalerStatus status) => With(status, Conditions.Clear(Of(status), Parked));
 
     private static TimeSpan InStatusFor(PodAutoscalerStatus status, string value, DateTimeOffset now) =>
         ConditionSet.Get(Of(status), Active) is { LastTransitionTime: { } since } condition && condition.Status == value

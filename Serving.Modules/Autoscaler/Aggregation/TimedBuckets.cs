@@ -2,12 +2,13 @@ namespace Serving.Autoscaler.Aggregation;
 
 /// <summary>
 /// Per-second sums over a sliding window, and their average. Seconds without a value count as zero, but only between the first and the last
-/// recorded one: a young revision is averaged over the time for which there are stats.
+/// recorded one: a young revision is averaged over the time for which there are stats. Invariant: a window without values has no memory for
+/// them, because most revisions are idle most of the time.
 /// Not thread-safe; the owner synchronizes access.
 /// </summary>
 internal class TimedBuckets
 {
-    private double[] _buckets;
+    private double[] _buckets = [];
     private long? _first;
     private long? _last;
 
@@ -15,11 +16,11 @@ internal class TimedBuckets
     public TimedBuckets(TimeSpan window)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(window, TimeSpan.Zero);
-        _buckets = new double[CountOf(window)];
+        Count = CountOf(window);
     }
 
     /// <summary>Seconds in the window.</summary>
-    protected int Count => _buckets.Length;
+    protected int Count { get; private set; }
 
     /// <summary>The second of the newest value.</summary>
     protected long? Last => _last;
@@ -33,6 +34,7 @@ internal class TimedBuckets
         var second = SecondOf(now);
         if (_last is not { } newest || second - newest >= Count)
         {
+            Array.Resize(ref _buckets, Count);
             Array.Clear(_buckets);
             _first = _last = second;
         }
@@ -74,16 +76,14 @@ internal class TimedBuckets
     {
         var old = _buckets;
         var count = CountOf(window);
-        if (count == old.Length)
+        if (count == Count)
             return;
-        var keep = !IsEmpty(now);
+        if (IsEmpty(now))
+            Clear();
+        Count = count;
+        if (_last is null)
+            return;
         _buckets = new double[count];
-        if (!keep)
-        {
-            _first = _last = null;
-            return;
-        }
-
         for (var back = 0; back < Math.Min(count, old.Length); back++)
         {
             var second = _last!.Value - back;
@@ -93,11 +93,18 @@ internal class TimedBuckets
         _first = _last!.Value - (old.Length - 1);
     }
 
+    /// <summary>Removes all values.</summary>
+    public void Clear()
+    {
+        _buckets = [];
+        _first = _last = null;
+    }
+
     /// <summary>The sum of one second.</summary>
     protected double this[long second]
     {
-        get => _buckets[second % _buckets.Length];
-        private set => _buckets[second % _buckets.Length] = value;
+        get => _buckets[second % Count];
+        private set => _buckets[second % Count] = value;
     }
 
     protected static long SecondOf(DateTimeOffset time) => time.ToUnixTimeSeconds();

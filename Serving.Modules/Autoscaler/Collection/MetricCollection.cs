@@ -19,6 +19,7 @@ internal sealed class MetricCollection
     private Metric _metric;
     private CollectionFailure? _failed;
     private int _scraping;
+    private bool _isPaused;
 
     /// <param name="metric">The windows; the algorithm is set by an annotation and cannot change.</param>
     public MetricCollection(Metric metric)
@@ -50,6 +51,13 @@ internal sealed class MetricCollection
 
     /// <summary>Why the last scrape failed, or null.</summary>
     public CollectionFailure? Failure => Volatile.Read(ref _failed);
+
+    /// <summary>Whether the pods need not be scraped: activators report all their requests.</summary>
+    public bool IsPaused
+    {
+        get => Volatile.Read(ref _isPaused);
+        set => Volatile.Write(ref _isPaused, value);
+    }
 
     /// <summary>Starts a scrape; false while one is running. After true, call <see cref="EndScrape"/>.</summary>
     public bool TryBeginScrape() => Interlocked.CompareExchange(ref _scraping, 1, 0) == 0;
@@ -91,8 +99,13 @@ internal sealed class MetricCollection
         lock (_gate)
         {
             var (stable, panic) = isRps ? (_stableRps, _panicRps) : (_stableConcurrency, _panicConcurrency);
-            if (stable.IsEmpty(now) && _metric.Spec.ScrapeTarget.Length > 0)
-                return null;
+            if (stable.IsEmpty(now))
+            {
+                Clear();
+                if (_metric.Spec.ScrapeTarget.Length > 0)
+                    return null;
+            }
+
             return (stable.Average(now), panic.Average(now));
         }
     }
@@ -108,6 +121,15 @@ internal sealed class MetricCollection
             Volatile.Write(ref _failed, failure);
             return isNews;
         }
+    }
+
+    /// <summary>Ends the memory of a revision without stats. The stable window is the longest, so the others are empty too.</summary>
+    private void Clear()
+    {
+        _stableConcurrency.Clear();
+        _panicConcurrency.Clear();
+        _stableRps.Clear();
+        _panicRps.Clear();
     }
 
     private static TimeSpan StableOf(Metric metric) => Window(metric.Spec.StableWindow);

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging;
 using Serving.Api.Autoscaling;
 using Serving.Api.WellKnown;
@@ -18,17 +17,6 @@ internal sealed partial class MetricCollector : IMetricSource
 {
     /// <summary>Interval between scrapes.</summary>
     public static readonly TimeSpan ScrapeInterval = TimeSpan.FromSeconds(1);
-
-    private static readonly Meter Meter = new("Serving.Autoscaler");
-    private static readonly Histogram<double> ScrapeDuration = Meter.CreateHistogram<double>(
-        "kn.autoscaler.scrape.duration",
-        "s",
-        "The duration of scraping the revision",
-        advice: new InstrumentAdvice<double>
-        {
-            HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
-        }
-    );
 
     private static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(1);
 
@@ -61,6 +49,19 @@ internal sealed partial class MetricCollector : IMetricSource
         return collection.Failure;
     }
 
+    /// <summary>Pauses or continues the scrapes of a revision, such as one whose pods are parked.</summary>
+    public void Pause(ObjectKey key, bool isPaused)
+    {
+        if (_collections.TryGetValue(key, out var collection))
+            collection.IsPaused = isPaused;
+    }
+
+    /// <summary>Why the last scrape of a revision failed; null when it did not.</summary>
+    public string? FailureOf(ObjectKey key) => _collections.GetValueOrDefault(key)?.Failure?.Message;
+
+    /// <summary>What is known of the way to a revision's pods; null for a revision that is not collected.</summary>
+    public ScrapeMemory? MemoryOf(ObjectKey key) => _collections.GetValueOrDefault(key)?.Memory;
+
     /// <summary>Removes a revision.</summary>
     public void Remove(ObjectKey key) => _collections.TryRemove(key, out _);
 
@@ -88,12 +89,8 @@ internal sealed partial class MetricCollector : IMetricSource
             while (await timer.WaitForNextTickAsync(cancellation))
             {
                 _heartbeat.Beat();
-                running.RemoveWhere(task => task.IsCompleted);
-                foreach (var (key, collection) in _collections)
-                {
-                    if (collection.TryBeginScrape())
-                        running.Add(ScrapeAsync(key, collection, cancellation));
-                }
+                running.RemoveWhere(static task => task.IsCompleted);
+                StartScrapes(running, cancellation);
             }
         }
         catch (OperationCanceledException)
@@ -108,6 +105,21 @@ internal sealed partial class MetricCollector : IMetricSource
         await Task.WhenAll(running);
     }
 
+    /// <summary>Starts the scrapes of one tick, and adds those that wait for a pod. A revision without pods costs a look at the
+    /// cache.</summary>
+    internal void StartScrapes(HashSet<Task> running, CancellationToken cancellation)
+    {
+        foreach (var (key, collection) in _collections)
+        {
+            if (
+                !collection.IsPaused
+                && collection.TryBeginScrape()
+                && ScrapeAsync(key, collection, cancellation) is { IsCompleted: false } scrape
+            )
+                running.Add(scrape);
+        }
+    }
+
     /// <summary>Scrapes one revision, after <see cref="MetricCollection.TryBeginScrape"/>; never throws.</summary>
     internal async Task ScrapeAsync(ObjectKey key, MetricCollection collection, CancellationToken cancellation)
     {
@@ -120,7 +132,7 @@ internal sealed partial class MetricCollector : IMetricSource
                 var started = _time.GetTimestamp();
                 if (await _scraper.ScrapeAsync(metric, collection.Memory, cancellation) is { } stat)
                 {
-                    Measure(metric, _time.GetElapsedTime(started));
+                    ScrapeMetrics.Scraped(metric, _time.GetElapsedTime(started));
                     collection.Record(_time.GetUtcNow(), stat);
                 }
             }
@@ -132,6 +144,7 @@ internal sealed partial class MetricCollector : IMetricSource
         catch (Exception error)
         {
             failure = new CollectionFailure((error as ScrapeException)?.Reason ?? CollectionFailure.CollectionFailed, error.Message);
+            ScrapeMetrics.Failed(failure.Reason);
             LogFailure(key, error.Message);
         }
         finally
@@ -142,14 +155,6 @@ internal sealed partial class MetricCollector : IMetricSource
         if (collection.NoteFailure(failure))
             Changed?.Invoke(key);
     }
-
-    private static void Measure(Metric metric, TimeSpan duration) =>
-        ScrapeDuration.Record(
-            duration.TotalSeconds,
-            new("k8s.namespace.name", metric.Metadata.Namespace),
-            new("kn.service.name", metric.Metadata.Labels.GetValueOrDefault(ServingKeys.Service, "")),
-            new("kn.configuration.name", metric.Metadata.Labels.GetValueOrDefault(ServingKeys.Configuration, ""))
-        );
 
     [LoggerMessage(2, LogLevel.Warning, "Collecting the stats of revision {Key} failed: {Reason}")]
     private partial void LogFailure(ObjectKey key, string reason);

@@ -3,6 +3,7 @@ using Serving.Api.Autoscaling;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.WellKnown;
+using Serving.Concurrency.Sockets;
 using Serving.Dataplane;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes.Informers;
@@ -18,7 +19,14 @@ internal sealed class PodScraper : IPodScraper, IDisposable
 {
     private const int LargestAnswer = 64 * 1024;
     private const string DirectLoadBalancing = "Knative-Direct-Lb";
+    private const int MostReportsAtOnce = 32;
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(3);
+
+    /// <summary>A scale-down waits for it.</summary>
+    private static readonly TimeSpan ReportTimeout = TimeSpan.FromSeconds(1);
+
+    /// <summary>The stat of a revision without ready pods.</summary>
+    private static readonly Task<Stat?> Nothing = Task.FromResult<Stat?>(null);
 
     private readonly ILister<Pod> _pods;
     private readonly Func<NetworkConfig> _network;
@@ -44,15 +52,13 @@ internal sealed class PodScraper : IPodScraper, IDisposable
         _network = network;
         _time = time;
         _port = port;
-        var handler = new SocketsHttpHandler
-        {
-            UseProxy = false,
-            UseCookies = false,
-            AllowAutoRedirect = false,
-            ConnectTimeout = TimeSpan.FromSeconds(1),
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
-            ActivityHeadersPropagator = null,
-        };
+        var handler = PoolConnections.CreateHandler();
+        handler.UseProxy = false;
+        handler.UseCookies = false;
+        handler.AllowAutoRedirect = false;
+        handler.ConnectTimeout = TimeSpan.FromSeconds(1);
+        handler.PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30);
+        handler.ActivityHeadersPropagator = null;
         _http = new HttpClient(handler) { Timeout = AnswerTimeout, MaxResponseContentBufferSize = LargestAnswer };
         _service = new ServiceScrape(
             _http,
@@ -62,10 +68,77 @@ internal sealed class PodScraper : IPodScraper, IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    public async Task<Stat?> ScrapeAsync(Metric metric, ScrapeMemory memory, CancellationToken cancellation)
+    public Task<Stat?> ScrapeAsync(Metric metric, ScrapeMemory memory, CancellationToken cancellation)
+    {
+        // Most revisions are at zero most of the time.
+        var pods = PodsOf(metric);
+        return pods.Count == 0 ? Nothing : ScrapeAsync(metric, memory, pods, cancellation);
+    }
+
+    /// <summary>Returns what single pods report of this moment, in the same order; null for those that do not respond within a second, and
+    /// for all when they cannot be addressed because of a mesh.</summary>
+    /// <param name="pods">Pods of one revision; at least one.</param>
+    /// <param name="memory">State kept between scrapes of the revision; null for none.</param>
+    /// <param name="service">The Service of the pods.</param>
+    /// <param name="cancellation">Cancels the requests.</param>
+    public async Task<PodReport?[]> ReportsAsync(
+        IReadOnlyList<Pod> pods,
+        ScrapeMemory? memory,
+        string service,
+        CancellationToken cancellation
+    )
+    {
+        var reports = new PodReport?[pods.Count];
+        var config = _network();
+        var isAddressable = config.MeshCompatibilityMode switch
+        {
+            MeshCompatibilityMode.Enabled => false,
+            MeshCompatibilityMode.Auto => config.EnableMeshPodAddressability || memory is not { IsBehindMesh: true },
+            _ => true,
+        };
+        if (!isAddressable)
+            return reports;
+        var throughMesh = config.EnableMeshPodAddressability ? $"{service}.{pods[0].Metadata.Namespace}" : null;
+        using var deadline = new CancellationTokenSource(ReportTimeout, _time);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellation);
+        using var places = new SemaphoreSlim(MostReportsAtOnce);
+        await Task.WhenAll(Enumerable.Range(0, pods.Count).Select(async index => reports[index] = await ReportAsync(pods[index])));
+        cancellation.ThrowIfCancellationRequested();
+        return reports;
+
+        async Task<PodReport?> ReportAsync(Pod pod)
+        {
+            if (pod.Status is not { PodIP: { Length: > 0 } address })
+                return null;
+            try
+            {
+                await places.WaitAsync(ending.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                return null;
+            }
+
+            try
+            {
+                using var request = RequestOf(address, throughMesh);
+                return await StatAnswer.ReportAsync(_http, request, ending.Token);
+            }
+            catch (Exception error) when (StatAnswer.IsMissing(error, cancellation) || ending.IsCancellationRequested)
+            {
+                return null;
+            }
+            finally
+            {
+                places.Release();
+            }
+        }
+    }
+
+    private async Task<Stat?> ScrapeAsync(Metric metric, ScrapeMemory memory, IReadOnlyList<Pod> pods, CancellationToken cancellation)
     {
         var window = TimeSpan.FromTicks(metric.Spec.StableWindow / TimeSpan.NanosecondsPerTick);
-        var (old, young) = SplitByAge(metric, window);
+        var (old, young) = SplitByAge(pods, window);
         var total = old.Count + young.Count;
         if (total == 0)
             return null;
@@ -118,7 +191,7 @@ internal sealed class PodScraper : IPodScraper, IDisposable
         var targets = new ConcurrentQueue<string>(old.Concat(young));
         var failures = new ConcurrentQueue<(string What, bool MayBeMesh)>();
         var answers = await Task.WhenAll(
-            Enumerable.Range(0, sample).Select(_ => FirstAnswerAsync(targets, failures, throughMesh, cancellation))
+            Enumerable.Range(0, sample).Select(_ => FirstResponseAsync(targets, failures, throughMesh, cancellation))
         );
         var answered = answers.Where(static answer => answer is not null).Select(static answer => answer!.Value).ToList();
         if (answered.Count < sample)
@@ -134,13 +207,19 @@ internal sealed class PodScraper : IPodScraper, IDisposable
         return StatAnswer.Extrapolate(answered, total);
     }
 
-    private (List<string> Old, List<string> Young) SplitByAge(Metric metric, TimeSpan window)
+    private IReadOnlyList<Pod> PodsOf(Metric metric) =>
+        _pods.ByLabel(
+            metric.Metadata.Namespace,
+            ServingKeys.Revision,
+            metric.Metadata.Labels.GetValueOrDefault(ServingKeys.Revision, metric.Metadata.Name)
+        );
+
+    private (List<string> Old, List<string> Young) SplitByAge(IReadOnlyList<Pod> pods, TimeSpan window)
     {
-        var revision = metric.Metadata.Labels.GetValueOrDefault(ServingKeys.Revision, metric.Metadata.Name);
         var bornBefore = _time.GetUtcNow() - window;
         List<string> old = [],
             young = [];
-        foreach (var pod in _pods.ByLabel(metric.Metadata.Namespace, ServingKeys.Revision, revision))
+        foreach (var pod in pods)
         {
             if (!RevisionPods.IsServing(pod) || pod.Status!.PodIP.Length == 0)
                 continue;
@@ -151,7 +230,7 @@ internal sealed class PodScraper : IPodScraper, IDisposable
     }
 
     /// <summary>Scrapes one pod after the other until one responds; null when none is left.</summary>
-    private async Task<Stat?> FirstAnswerAsync(
+    private async Task<Stat?> FirstResponseAsync(
         ConcurrentQueue<string> targets,
         ConcurrentQueue<(string What, bool MayBeMesh)> failures,
         string? throughMesh,
@@ -175,7 +254,13 @@ internal sealed class PodScraper : IPodScraper, IDisposable
 
     private async Task<Stat> AskAsync(string address, string? throughMesh, CancellationToken cancellation)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{HostAndPort.Of(address, _port)}/metrics");
+        using var request = RequestOf(address, throughMesh);
+        return await StatAnswer.AskAsync(_http, request, cancellation);
+    }
+
+    private HttpRequestMessage RequestOf(string address, string? throughMesh)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, $"http://{HostAndPort.Of(address, _port)}/metrics");
         if (throughMesh is not null)
         {
             // Meshes recognize one or the other of the two spellings.
@@ -184,6 +269,6 @@ internal sealed class PodScraper : IPodScraper, IDisposable
             request.Headers.TryAddWithoutValidation(DirectLoadBalancing, "true");
         }
 
-        return await StatAnswer.AskAsync(_http, request, cancellation);
+        return request;
     }
 }

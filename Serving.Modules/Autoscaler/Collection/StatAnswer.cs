@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Net;
+using Serving.Dataplane;
 using Serving.Dataplane.Statistics;
 
 namespace Serving.Autoscaler.Collection;
@@ -13,6 +15,22 @@ internal static class StatAnswer
         using var response = await http.SendAsync(request, cancellation);
         response.EnsureSuccessStatusCode();
         return StatCodec.Decode(await response.Content.ReadAsByteArrayAsync(cancellation));
+    }
+
+    /// <summary>What a pod reports of this moment. A queue-proxy that does not report its requests in flight, such as one of Knative's, has
+    /// an average of the last second. Throws (HttpRequestException, InvalidDataException) when the response is not a stat.</summary>
+    public static async Task<PodReport> ReportAsync(HttpClient http, HttpRequestMessage request, CancellationToken cancellation)
+    {
+        request.Headers.TryAddWithoutValidation("Accept", StatCodec.ContentType);
+        using var response = await http.SendAsync(request, cancellation);
+        response.EnsureSuccessStatusCode();
+        var isReported =
+            response.Headers.TryGetValues(DataplaneHeaders.InFlight, out var values)
+            & int.TryParse(values?.First(), NumberStyles.None, CultureInfo.InvariantCulture, out var inFlight);
+        if (!isReported)
+            inFlight = (int)
+                Math.Ceiling(StatCodec.Decode(await response.Content.ReadAsByteArrayAsync(cancellation)).AverageConcurrentRequests);
+        return new PodReport(inFlight, response.Headers.Contains(DataplaneHeaders.Spent));
     }
 
     /// <summary>Whether the scrape failed without a stat, rather than because it was cancelled.</summary>

@@ -16,13 +16,15 @@ internal static class ActiveCondition
         return settings.MaxScale > 0 ? Math.Min(least, settings.MaxScale) : least;
     }
 
-    /// <summary>The status for <paramref name="want"/> (-1: unknown) desired and <paramref name="ready"/> ready pods.</summary>
+    /// <summary>The status for <paramref name="want"/> (-1: unknown) desired and <paramref name="ready"/> ready pods.
+    /// <paramref name="idle"/> is the reason while there is no traffic.</summary>
     public static PodAutoscalerStatus Apply(
         PodAutoscalerStatus status,
         AutoscalerSettings settings,
         int want,
         int ready,
-        DateTimeOffset now
+        DateTimeOffset now,
+        string idle = NoTraffic
     )
     {
         var least = Threshold(status, settings);
@@ -33,7 +35,7 @@ internal static class ActiveCondition
             // Starting pods are scaled to zero only when they took too long.
             return IsActivating(status) && least > 0
                 ? MarkInactive(status, "TimedOut", "The target could not be activated.", now)
-                : NoTrafficNow(status, now);
+                : NoTrafficNow(status, now, idle);
         }
 
         var isWanted = want > 0 || !IsInactive(status);
@@ -41,9 +43,9 @@ internal static class ActiveCondition
             return isWanted ? MarkActive(status, now) : status;
         return isWanted
             ? MarkActivating(status, "Queued", "Requests to the target are being buffered as resources are provisioned.", now)
-            : NoTrafficNow(status, now);
+            : NoTrafficNow(status, now, idle);
     }
 
-    private static PodAutoscalerStatus NoTrafficNow(PodAutoscalerStatus status, DateTimeOffset now) =>
-        MarkInactive(status, NoTraffic, "The target is not receiving traffic.", now);
+    private static PodAutoscalerStatus NoTrafficNow(PodAutoscalerStatus status, DateTimeOffset now, string reason) =>
+        MarkInactive(status, reason, "The target is not receiving traffic.", now);
 }

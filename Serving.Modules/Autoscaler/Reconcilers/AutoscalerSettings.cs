@@ -12,7 +12,7 @@ namespace Serving.Autoscaler.Reconcilers;
 /// The settings of a PodAutoscaler: its annotations, with the cluster's configuration as defaults. An invalid annotation counts as absent;
 /// admission rejects those.
 /// </summary>
-internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerConfig config)
+internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerConfig config, ReserveConfig? reserve = null)
 {
     private const double LeastTarget = 0.01;
 
@@ -39,7 +39,12 @@ internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerCon
     public int InitialScale =>
         Whole(AutoscalingKeys.InitialScale) is { } own && (own > 0 || config.AllowZeroInitialScale) ? own : config.InitialScale;
 
-    public double TargetBurstCapacity => Number(AutoscalingKeys.TargetBurstCapacity) ?? config.TargetBurstCapacity;
+    /// <summary>-1 for ephemeral pods: activators know which of them take requests.</summary>
+    public double TargetBurstCapacity => IsEphemeral ? -1 : Number(AutoscalingKeys.TargetBurstCapacity) ?? config.TargetBurstCapacity;
+
+    /// <summary>Whether pods are replaced after a number of requests.</summary>
+    public bool IsEphemeral =>
+        EphemeralPods.MaxRequests(autoscaler.Metadata.Annotations) is not null && ClassOf(autoscaler) == AutoscalingKeys.KpaClass;
 
     public TimeSpan StableWindow => Duration(AutoscalingKeys.Window.Value(autoscaler.Metadata.Annotations)) ?? config.StableWindow;
 
@@ -67,6 +72,12 @@ internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerCon
             : Duration(AutoscalingKeys.ScaleToZeroPodRetentionPeriod.Value(autoscaler.Metadata.Annotations))
                 ?? config.ScaleToZeroPodRetentionPeriod;
 
+    /// <summary>How the pods of the idle revision are parked; none in another class than the KPA.</summary>
+    public ReserveSettings Reserve { get; } =
+        ClassOf(autoscaler) == AutoscalingKeys.KpaClass
+            ? ReserveSettings.Of(autoscaler.Metadata.Annotations, reserve ?? ReserveConfig.Default)
+            : ReserveSettings.None;
+
     /// <summary>The progress deadline annotation, if any.</summary>
     public TimeSpan? OwnProgressDeadline => Duration(autoscaler.Metadata.Annotations.GetValueOrDefault(ServingKeys.ProgressDeadline));
 
@@ -89,6 +100,7 @@ internal sealed class AutoscalerSettings(PodAutoscaler autoscaler, AutoscalerCon
             InitialScale = InitialScale,
             ActivationScale = Whole(AutoscalingKeys.ActivationScale) ?? 0,
             Reachable = IsReachable,
+            Reserve = Reserve.Scale,
         };
     }
 

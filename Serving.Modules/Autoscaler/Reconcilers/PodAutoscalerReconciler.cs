@@ -6,6 +6,9 @@ using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Networking;
 using Serving.Api.WellKnown;
+using Serving.Autoscaler.Ephemeral;
+using Serving.Autoscaler.Reserve;
+using Serving.Autoscaler.ScaleDown;
 using Serving.Autoscaler.Scaling;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Client;
@@ -34,6 +37,10 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
     private readonly Deciders _deciders;
     private readonly IActivatorProbe _probe;
     private readonly PodCountBoard _board;
+    private readonly Parking _parking;
+    private readonly Action<ObjectKey, bool> _pauseScrapes;
+    private readonly ScaleDownOrder? _order;
+    private readonly EphemeralPodWatch? _ephemeral;
 
     /// <param name="informers">Provides the caches.</param>
     /// <param name="config">The current configuration.</param>
@@ -42,6 +49,10 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
     /// <param name="board">Records pod counts for metrics.</param>
     /// <param name="events">Records failures.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="parking">Parks and wakes pods.</param>
+    /// <param name="pauseScrapes">Pauses or continues the scrapes of a revision.</param>
+    /// <param name="order">Spares busy pods; null to let Kubernetes choose.</param>
+    /// <param name="ephemeral">Replaces ephemeral pods; null for none.</param>
     public PodAutoscalerReconciler(
         AutoscalerInformers informers,
         Func<ConfigSnapshot> config,
@@ -49,7 +60,11 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         IActivatorProbe probe,
         PodCountBoard board,
         IEventRecorder events,
-        TimeProvider time
+        TimeProvider time,
+        Parking parking,
+        Action<ObjectKey, bool> pauseScrapes,
+        ScaleDownOrder? order = null,
+        EphemeralPodWatch? ephemeral = null
     )
         : base(AutoscalingKeys.KpaClass, informers, events, time)
     {
@@ -58,6 +73,10 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         _deciders = deciders;
         _probe = probe;
         _board = board;
+        _parking = parking;
+        _pauseScrapes = pauseScrapes;
+        _order = order;
+        _ephemeral = ephemeral;
     }
 
     public override string Name => "podautoscaler";
@@ -66,6 +85,8 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
     {
         _deciders.Remove(key);
         _board.Remove(key);
+        _parking.Forget(key);
+        _ephemeral?.Forget(key);
     }
 
     /// <summary>
@@ -74,12 +95,18 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
     protected override async Task ReconcileAsync(AutoscalerPass pass, CancellationToken cancellation)
     {
         var snapshot = _config();
-        var settings = new AutoscalerSettings(pass.Object, snapshot.Autoscaler);
+        var settings = new AutoscalerSettings(pass.Object, snapshot.Autoscaler, snapshot.Reserve);
         var counts = CountPods(pass);
         if (KnownService(pass) is not { Status.PrivateServiceName.Length: > 0 } service)
         {
             await pass.TryAsync(
-                () => EnsureServiceAsync(pass, ServerlessServiceLifecycle.ModeProxy, LeastActivators, cancellation),
+                () =>
+                    EnsureServiceAsync(
+                        pass,
+                        ServerlessServiceLifecycle.ModeProxy,
+                        ActivatorsFor(settings.ToDeciderSpec(), counts.Ready),
+                        cancellation
+                    ),
                 cancellation
             );
             pass.Status = PodAutoscalerLifecycle.MarkSksNotReady(pass.Status, "No Private Service Name", pass.Now);
@@ -88,7 +115,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
                 Observe(pass, failed);
             }
 
-            ComputeStatus(pass, settings, -1, counts);
+            ComputeStatus(pass, settings, null, -1, counts);
             return;
         }
 
@@ -99,7 +126,13 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         // With the activator always in the path, it has reported every request.
         var target = spec.TargetBurstCapacity == -1 ? "" : service.Status.PrivateServiceName;
         await pass.TryAsync(() => EnsureMetricAsync(pass, settings, target, cancellation), cancellation);
-        var want = await ScaleAsync(pass, settings, ScaleToZeroLimits.Of(snapshot), service, decision.DesiredScale, cancellation);
+        var limits = ScaleToZeroLimits.Of(snapshot);
+        var reserve = ReserveOf(pass, settings, limits);
+        var want = await ScaleAsync(pass, settings, limits, service, reserve, decision.DesiredScale, cancellation);
+        var isParked = want == 0 && reserve is { IsKept: true, IsAllParked: true };
+        _pauseScrapes(pass.Key, isParked);
+        if (settings.IsEphemeral)
+            _ephemeral?.Note(pass.Object, RevisionOf(pass), service.Status.PrivateServiceName, isParked);
 
         var mode =
             want > 0 && decision.ExcessBurstCapacity >= 0 ? ServerlessServiceLifecycle.ModeServe : ServerlessServiceLifecycle.ModeProxy;
@@ -108,7 +141,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
             ?? service;
         pass.Status = pass.Status with { ServiceName = service.Status.ServiceName };
         Observe(pass, service);
-        ComputeStatus(pass, settings, want, counts);
+        ComputeStatus(pass, settings, reserve, want, counts);
     }
 
     /// <summary>Enough activators for the capacity of the ready pods plus the target burst capacity; at least two.</summary>
@@ -120,11 +153,17 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         return (int)Math.Clamp(Math.Ceiling(capacity / spec.ActivatorCapacity), LeastActivators, int.MaxValue);
     }
 
-    private PodCounts CountPods(AutoscalerPass pass) =>
-        RevisionPods.Count(
-            _informers.Pods.Lister,
-            pass.Namespace,
-            pass.Object.Metadata.Labels.GetValueOrDefault(ServingKeys.Revision, pass.Name)
+    private PodCounts CountPods(AutoscalerPass pass) => RevisionPods.Count(_informers.Pods.Lister, pass.Namespace, RevisionOf(pass));
+
+    private static string RevisionOf(AutoscalerPass pass) => pass.Object.Metadata.Labels.GetValueOrDefault(ServingKeys.Revision, pass.Name);
+
+    private RevisionReserve? ReserveOf(AutoscalerPass pass, AutoscalerSettings settings, ScaleToZeroLimits limits) =>
+        _parking.Of(
+            pass,
+            settings,
+            _informers.Deployments.Lister.Get(pass.Namespace, pass.Object.Spec.ScaleTargetRef.Name)?.Spec?.Template?.Spec,
+            limits.Enabled,
+            () => RevisionPods.Live(_informers.Pods.Lister, pass.Namespace, RevisionOf(pass))
         );
 
     /// <summary>Scales the target within its bounds; returns the desired scale, -1 while unknown.</summary>
@@ -133,41 +172,101 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         AutoscalerSettings settings,
         ScaleToZeroLimits limits,
         ServerlessService service,
+        RevisionReserve? reserve,
         int desired,
         CancellationToken cancellation
     )
     {
         if (desired < 0 && !PodAutoscalerLifecycle.IsActivating(pass.Status))
-            return desired;
-        var least = settings.MinScale;
-        if (!PodAutoscalerLifecycle.IsScaleTargetInitialized(pass.Status) && settings.IsReachable && settings.InitialScale > 1)
         {
-            least = Math.Max(least, settings.InitialScale);
+            // Parked pods report no stats, and a request would have been reported: after a change of leaders they are idle.
+            if (!PodAutoscalerLifecycle.IsInactive(pass.Status) || reserve is not { IsAllParked: true })
+                return desired;
+            desired = 0;
         }
 
-        // The minimum takes precedence over the maximum, like the initial scale of a revision whose later limit is lower.
-        desired =
-            desired < least ? least
-            : settings.MaxScale > 0 ? Math.Min(desired, Math.Max(least, settings.MaxScale))
-            : desired;
+        desired = ScaleBounds.Of(settings, pass.Status).Apply(desired);
         if (TargetOf(pass) is not { } target)
             return desired;
         var current = target.Spec?.Replicas ?? 1;
         if (desired == 0)
         {
-            var step = await TowardsZeroAsync(pass, settings, limits, service, current, cancellation);
+            if (reserve is { Keeps: > 0 } && current > 0 && PodAutoscalerLifecycle.IsKept(pass.Status))
+                return await KeepAsync(pass, target, reserve, cancellation);
+            var step = await TowardsZeroAsync(pass, settings, limits, service, reserve, current, cancellation);
             pass.LookAgain(step.Again);
             if (!step.Apply)
                 return step.Scale;
             desired = step.Scale;
+            if (desired == 0 && reserve is { Keeps: > 0 } && PodAutoscalerLifecycle.IsInactive(pass.Status))
+                return await KeepAsync(pass, target, reserve, cancellation);
         }
 
-        if (desired != current)
-        {
-            await pass.TryAsync(() => PatchReplicasAsync(pass, target, desired, cancellation), cancellation);
-        }
-
+        var scale = desired > 0 && reserve is not null ? await WakeAsync(pass, settings, reserve, desired, cancellation) : desired;
+        if (desired > 0)
+            scale = WithReplacements(pass, settings, scale);
+        if (scale > 0 && scale < current)
+            await SpareBusyAsync(pass, reserve, scale, cancellation);
+        await PutScaleAsync(pass, target, scale, cancellation);
         return desired;
+    }
+
+    /// <summary>Pods that take no more requests are no part of the minimum scale.</summary>
+    private int WithReplacements(AutoscalerPass pass, AutoscalerSettings settings, int scale)
+    {
+        if (_ephemeral?.Occupied(pass.Key) is not (> 0 and var occupied))
+            return scale;
+        var needed = Math.Max(scale, settings.MinScale + occupied);
+        return settings.MaxScale > 0 ? Math.Max(scale, Math.Min(needed, settings.MaxScale)) : needed;
+    }
+
+    /// <summary>Lets the least busy pods be the ones that are removed.</summary>
+    private async Task SpareBusyAsync(AutoscalerPass pass, RevisionReserve? reserve, int scale, CancellationToken cancellation)
+    {
+        if (_order is not null)
+        {
+            var pods = reserve?.Pods ?? RevisionPods.Live(_informers.Pods.Lister, pass.Namespace, RevisionOf(pass));
+            await pass.TryAsync(() => _order.PrepareAsync(pass, pods, reserve?.Plan, scale, cancellation), cancellation);
+        }
+    }
+
+    /// <summary>Keeps the idle revision's pods, parked.</summary>
+    private async Task<int> KeepAsync(AutoscalerPass pass, Deployment target, RevisionReserve reserve, CancellationToken cancellation)
+    {
+        reserve.IsKept = true;
+        await PutScaleAsync(pass, target, reserve.Keeps, cancellation);
+        await pass.TryAsync(() => _parking.ParkAsync(pass, reserve, cancellation), cancellation);
+        return 0;
+    }
+
+    /// <summary>Wakes parked pods; returns the scale with pods that start in place of those that stay small.</summary>
+    private async Task<int> WakeAsync(
+        AutoscalerPass pass,
+        AutoscalerSettings settings,
+        RevisionReserve reserve,
+        int desired,
+        CancellationToken cancellation
+    )
+    {
+        var small = 0;
+        await pass.TryAsync(async () => small = await _parking.WakeAsync(pass, reserve, cancellation), cancellation);
+        var scale = Math.Max(desired, reserve.Keeps);
+        return settings.MaxScale > 0 ? Math.Max(scale, Math.Min(scale + small, settings.MaxScale)) : scale + small;
+    }
+
+    private async Task PutScaleAsync(AutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
+    {
+        var current = target.Spec?.Replicas ?? 1;
+        if (scale == current)
+            return;
+        await pass.TryAsync(
+            async () =>
+            {
+                if (await PatchReplicasAsync(pass, target, scale, cancellation) && current == 0)
+                    _deciders.Written(pass.Key);
+            },
+            cancellation
+        );
     }
 
     private async Task<ScaleStep> TowardsZeroAsync(
@@ -175,6 +274,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         AutoscalerSettings settings,
         ScaleToZeroLimits limits,
         ServerlessService service,
+        RevisionReserve? reserve,
         int current,
         CancellationToken cancellation
     )
@@ -188,7 +288,15 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
                 settings.TargetBurstCapacity == -1 || await _probe.IsInPathAsync(pass.Namespace, pass.Status.ServiceName, cancellation);
         }
 
-        return ScaleToZero.Decide(pass.Status, settings, service, limits, inPath, pass.Now);
+        return ScaleToZero.Decide(
+            pass.Status,
+            settings,
+            service,
+            limits,
+            inPath,
+            pass.Now,
+            reserve is { Keeps: > 0 } ? reserve.Retention : TimeSpan.Zero
+        );
     }
 
     /// <summary>The Deployment to scale; null, with a failure recorded in the pass, if there is none.</summary>
@@ -214,14 +322,15 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
     /// Patches with the resourceVersion that the decision was based on, so that a deposed leader cannot revert the write of a newer one.
     /// While pods start, the Deployment's status changes faster than any cache: after a conflict the newest version is read and patched
     /// once more, and after another conflict the reconcile is retried soon, because the ServerlessService and the status must not wait.
-    /// Replicas changed by another client meanwhile were not part of the decision and are left to the next one.
+    /// Replicas changed by another client meanwhile were not part of the decision and are left to the next one. Returns whether the target
+    /// has the scale now.
     /// </summary>
-    private static async Task PatchReplicasAsync(AutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
+    private static async Task<bool> PatchReplicasAsync(AutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
     {
         try
         {
             await PatchOnceAsync(pass, target, scale, cancellation);
-            return;
+            return true;
         }
         catch (KubernetesException refused) when (refused.IsConflict)
         {
@@ -230,13 +339,13 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
 
         var newest = await pass.Client.GetAsync(Resources.Deployments, target.Metadata.Namespace, target.Metadata.Name, cancellation);
         if (newest.Spec?.Replicas == scale)
-            return;
+            return true;
         try
         {
             if (newest.Metadata.Uid == target.Metadata.Uid && newest.Spec?.Replicas == target.Spec?.Replicas)
             {
                 await PatchOnceAsync(pass, newest, scale, cancellation);
-                return;
+                return true;
             }
         }
         catch (KubernetesException refused) when (refused.IsConflict)
@@ -245,6 +354,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         }
 
         pass.LookAgain(AfterConflict);
+        return false;
     }
 
     private static async Task PatchOnceAsync(AutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
@@ -300,16 +410,25 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
             var waiting => PodAutoscalerLifecycle.MarkSksNotReady(pass.Status, waiting?.Message ?? "", pass.Now),
         };
 
-    private void ComputeStatus(AutoscalerPass pass, AutoscalerSettings settings, int want, PodCounts counts)
+    private void ComputeStatus(AutoscalerPass pass, AutoscalerSettings settings, RevisionReserve? reserve, int want, PodCounts counts)
     {
         // A new decider has no stats; the previous desired scale remains in effect.
         var keep = want < 0 && pass.Status.DesiredScale >= 0;
         pass.Status = pass.Status with { ActualScale = counts.Ready, DesiredScale = keep ? pass.Status.DesiredScale : want };
         if (!HasForeignChild(pass))
         {
-            pass.Status = ActiveCondition.Apply(pass.Status, settings, want, counts.Ready, pass.Now);
+            pass.Status = ActiveCondition.Apply(
+                pass.Status,
+                settings,
+                want,
+                counts.Ready,
+                pass.Now,
+                reserve?.Idle ?? PodAutoscalerLifecycle.NoTraffic
+            );
         }
 
-        _board.Note(pass.Object, want, counts);
+        _parking.Observe(pass, reserve, want);
+
+        _board.Note(pass.Object, want, counts with { Parked = reserve?.Parked ?? 0 });
     }
 }

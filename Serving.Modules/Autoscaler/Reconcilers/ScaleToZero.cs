@@ -29,13 +29,15 @@ internal static class ScaleToZero
     /// <param name="limits">The cluster's configuration.</param>
     /// <param name="activatorInPath">Whether activators are known to be in the path; used only when inactive.</param>
     /// <param name="now">The time.</param>
+    /// <param name="least">How long the last pod stays at least, beside the settings' retention.</param>
     public static ScaleStep Decide(
         PodAutoscalerStatus status,
         AutoscalerSettings settings,
         ServerlessService service,
         ScaleToZeroLimits limits,
         bool activatorInPath,
-        DateTimeOffset now
+        DateTimeOffset now,
+        TimeSpan least = default
     )
     {
         if (!limits.Enabled)
@@ -43,7 +45,14 @@ internal static class ScaleToZero
         if (PodAutoscalerLifecycle.IsActive(status))
             return WhileActive(status, settings, service, now);
         return PodAutoscalerLifecycle.IsInactive(status)
-            ? WhileInactive(status, settings, service, limits, activatorInPath, now)
+            ? WhileInactive(
+                status,
+                settings.LastPodRetention > least ? settings.LastPodRetention : least,
+                service,
+                limits,
+                activatorInPath,
+                now
+            )
             : WhileActivating(status, settings, limits, now);
     }
 
@@ -76,7 +85,7 @@ internal static class ScaleToZero
 
     private static ScaleStep WhileInactive(
         PodAutoscalerStatus status,
-        AutoscalerSettings settings,
+        TimeSpan retention,
         ServerlessService service,
         ScaleToZeroLimits limits,
         bool activatorInPath,
@@ -86,7 +95,6 @@ internal static class ScaleToZero
         if (!activatorInPath)
             return new ScaleStep(0, false, ProbeAgain);
         var inactive = PodAutoscalerLifecycle.InactiveFor(status, now);
-        var retention = settings.LastPodRetention;
         if (inactive >= (retention > limits.GracePeriod ? retention : limits.GracePeriod))
             return new ScaleStep(0, true);
         if (inactive < retention)

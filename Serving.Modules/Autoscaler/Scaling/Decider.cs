@@ -1,4 +1,5 @@
 using Serving.Autoscaler.Aggregation;
+using Serving.Dataplane.Inspection;
 
 namespace Serving.Autoscaler.Scaling;
 
@@ -34,6 +35,9 @@ internal sealed class Decider
     /// <summary>Whether it is in panic mode.</summary>
     public bool IsPanicking => _panickingSince is not null;
 
+    /// <summary>How the latest decision was made; default before the first.</summary>
+    public ScalingDecision Steps { get; private set; }
+
     /// <summary>Applies new parameters. An initial scale reached in the meantime remains in effect for the scale-down delay.</summary>
     public void Update(DeciderSpec spec, DateTimeOffset now)
     {
@@ -54,7 +58,7 @@ internal sealed class Decider
 
         // Rounded away from the current scale, so that even a rate close to 1 permits a change by one pod.
         var most = Math.Ceiling(Spec.MaxScaleUpRate * pods);
-        var least = Spec.Reachable ? Math.Floor(pods / Spec.MaxScaleDownRate) : 0;
+        var least = Spec.Reachable && pods > Spec.Reserve ? Math.Floor(pods / Spec.MaxScaleDownRate) : 0;
         var stableWish = Math.Ceiling(stable / Spec.TargetValue);
         var panicWish = Math.Ceiling(panic / Spec.TargetValue);
         var stablePods = WithActivationScale(stableWish, Bounded(stableWish, least, most));
@@ -69,9 +73,27 @@ internal sealed class Decider
             desired = _mostPanicPods;
         }
 
+        var beforeDelay = desired;
         if (Spec.Reachable && _delay is not null)
             desired = _delay.Record(now, Spec.IsInitializing ? Math.Max(desired, Spec.InitialScale) : desired);
-        return new Decision(desired, ExcessBurstCapacity(panic, readyPods));
+        var excess = ExcessBurstCapacity(panic, readyPods);
+        Steps = new ScalingDecision(
+            now,
+            stable,
+            panic,
+            readyPods,
+            least,
+            most,
+            stableWish,
+            panicWish,
+            stablePods,
+            panicPods,
+            _panickingSince,
+            beforeDelay,
+            desired,
+            excess
+        );
+        return new Decision(desired, excess);
     }
 
     /// <summary>The excess burst capacity before there are stats.</summary>

@@ -42,6 +42,10 @@ internal sealed record DeciderSpec
     /// <summary>Minimum scale when scaling up from zero; values below 2 have no effect.</summary>
     public int ActivationScale { get; init; }
 
+    /// <summary>The number of pods that an idle revision keeps parked. The scale-down rate, which limits how many pods are removed, does
+    /// not apply to them.</summary>
+    public int Reserve { get; init; }
+
     /// <summary>Whether a Route refers to the revision.</summary>
     public bool Reachable { get; init; } = true;
 }

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using Serving.Autoscaler.Inspection;
+using Serving.Dataplane.Inspection;
 using Serving.Dataplane.Statistics;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Hosting;
@@ -23,13 +25,22 @@ internal sealed partial class Deciders
     private readonly Func<ObjectKey, int> _readyPods;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly ScalingHistory? _history;
 
     /// <param name="metrics">The averages of each revision.</param>
     /// <param name="readyPods">Counts the ready pods of a revision.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Logs changes of the panic mode.</param>
-    public Deciders(IMetricSource metrics, Func<ObjectKey, int> readyPods, TimeProvider time, ILogger logger)
+    /// <param name="history">Records decisions for display; null for none.</param>
+    public Deciders(
+        IMetricSource metrics,
+        Func<ObjectKey, int> readyPods,
+        TimeProvider time,
+        ILogger logger,
+        ScalingHistory? history = null
+    )
     {
+        _history = history;
         _metrics = metrics;
         _readyPods = readyPods;
         _time = time;
@@ -42,6 +53,12 @@ internal sealed partial class Deciders
 
     /// <summary>Raised when a decision requires a reconcile of the revision. Handlers must be fast; any thread.</summary>
     public event Action<ObjectKey>? Changed;
+
+    /// <summary>Raised when a decision to scale a revision up from zero has been written. Handlers must be fast; any thread.</summary>
+    public event Action<ScaleFromZero>? ScaledFromZero;
+
+    /// <summary>The number of revisions.</summary>
+    public int Count => _entries.Count;
 
     /// <summary>The samples of all revisions, for metrics.</summary>
     public IEnumerable<(ObjectKey Key, ScalingSample Sample)> Samples =>
@@ -60,10 +77,38 @@ internal sealed partial class Deciders
     }
 
     /// <summary>Removes a revision.</summary>
-    public void Remove(ObjectKey key) => _entries.TryRemove(key, out _);
+    public void Remove(ObjectKey key)
+    {
+        if (_entries.TryRemove(key, out var entry) && _history is not null)
+        {
+            lock (entry)
+            {
+                _history.Remove(key);
+            }
+        }
+    }
 
     /// <summary>Removes all revisions.</summary>
-    public void Clear() => _entries.Clear();
+    public void Clear()
+    {
+        foreach (var key in _entries.Keys)
+            Remove(key);
+    }
+
+    /// <summary>The parameters and the latest decision of a revision, for display; null while it has no decider. The steps are null before
+    /// the first decision.</summary>
+    public (DeciderSpec Spec, ScalingDecision? Steps)? Explain(ObjectKey key)
+    {
+        if (!_entries.TryGetValue(key, out var entry))
+            return null;
+        lock (entry)
+        {
+            return (entry.Decider.Spec, entry.Sample is null ? null : entry.Decider.Steps);
+        }
+    }
+
+    /// <summary>The decisions of the last ten minutes, the oldest first; null when none are kept.</summary>
+    public IReadOnlyList<ScalingPoint>? HistoryOf(ObjectKey key) => _history?.Of(key, _time.GetUtcNow());
 
     /// <summary>Evaluates immediately if the revision is at zero (or unknown) and <paramref name="stat"/> reports a waiting
     /// request.</summary>
@@ -72,6 +117,22 @@ internal sealed partial class Deciders
         if (stat.AverageConcurrentRequests == 0 || !_entries.TryGetValue(key, out var entry) || Volatile.Read(ref entry.DesiredScale) > 0)
             return;
         Evaluate(key, entry);
+    }
+
+    /// <summary>The replicas of a revision at zero were set; announces how long that took since the decision, once.</summary>
+    public void Written(ObjectKey key)
+    {
+        if (!_entries.TryGetValue(key, out var entry))
+            return;
+        long? decided;
+        lock (entry)
+        {
+            decided = entry.RaisedAt;
+            entry.RaisedAt = null;
+        }
+
+        if (decided is { } since)
+            ScaledFromZero?.Invoke(new ScaleFromZero(key.Namespace, key.Name, _time.GetElapsedTime(since)));
     }
 
     /// <summary>Evaluates a revision immediately.</summary>
@@ -124,6 +185,10 @@ internal sealed partial class Deciders
             var decision = decider.Decide(now, average.Stable, average.Panic, _readyPods(key));
             if (wasPanicking != decider.IsPanicking)
                 LogPanic(key, decider.IsPanicking);
+            if (decision.DesiredPods <= 0)
+                entry.RaisedAt = null;
+            else if (entry.DesiredScale <= 0)
+                entry.RaisedAt = _time.GetTimestamp();
             changed = entry.Accept(decision);
             entry.Sample = new ScalingSample(
                 decider.Spec.ScalingMetric,
@@ -134,6 +199,10 @@ internal sealed partial class Deciders
                 decider.Spec.TargetValue,
                 decider.IsPanicking
             );
+
+            // Under the lock that Remove takes: a revision that was removed meanwhile gets no new history.
+            if (_history is not null && _entries.GetValueOrDefault(key) == entry)
+                _history.Record(key, decider.Steps);
         }
 
         if (changed)
@@ -149,6 +218,9 @@ internal sealed partial class Deciders
         public int DesiredScale = -1;
 
         private int _excessBurstCapacity;
+
+        /// <summary>When the scale was raised from zero; null once that has been written. Guarded by the lock on the entry.</summary>
+        public long? RaisedAt;
 
         public Entry(Decider decider)
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Serving.Instruments;
 
 namespace Serving.Autoscaler.Statistics;
 
@@ -8,25 +9,33 @@ namespace Serving.Autoscaler.Statistics;
 /// </summary>
 public sealed class StatConnectionMetrics : IDisposable
 {
-    private static readonly KeyValuePair<string, object?> Peer = new("peer", "autoscaler");
+    private static readonly MetricAttribute PeerName = new("peer", "`autoscaler`");
+    private static readonly KeyValuePair<string, object?> Peer = PeerName.Of("autoscaler");
 
-    private readonly Meter _meter = new("Serving.Activator.Statistics");
+    /// <summary>The name of the meter.</summary>
+    public const string MeterName = "Serving.Activator.Statistics";
+
+    private readonly Meter _meter = new(MeterName);
     private readonly Counter<long> _errors;
     private Func<bool>? _isReachable;
 
     /// <summary>Creates the instruments.</summary>
     public StatConnectionMetrics()
     {
-        _errors = _meter.CreateCounter<long>("kn.activator.stats.conn.errors", "{error}", "Number of connection errors from the activator");
-        _meter.CreateObservableGauge(
-            "kn.activator.stats.conn.reachable",
-            () =>
-                Volatile.Read(ref _isReachable) is { } ask
-                    ? [new Measurement<long>(ask() ? 1 : 0, Peer)]
-                    : Array.Empty<Measurement<long>>(),
-            "{reachable}",
-            "Whether a peer is reachable from the activator (1 = reachable, 0 = not reachable)"
-        );
+        _errors = _meter
+            .CreateCounter<long>("kn.activator.stats.conn.errors", "{error}", "Number of connection errors from the activator")
+            .With(PeerName);
+        _meter
+            .CreateObservableGauge(
+                "kn.activator.stats.conn.reachable",
+                () =>
+                    Volatile.Read(ref _isReachable) is { } ask
+                        ? [new Measurement<long>(ask() ? 1 : 0, Peer)]
+                        : Array.Empty<Measurement<long>>(),
+                "{reachable}",
+                "Whether a peer is reachable from the activator (1 = reachable, 0 = not reachable)"
+            )
+            .With(PeerName);
     }
 
     /// <inheritdoc/>

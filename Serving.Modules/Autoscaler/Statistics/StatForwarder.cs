@@ -40,12 +40,16 @@ public sealed class StatForwarder
                     () => Of(index, owner),
                     () => timeout is null ? null : Of(index, timeout),
                     () => metrics?.OnLost(),
+                    scale => ScaledFromZero?.Invoke(scale),
                     time,
                     logger
                 )),
         ];
         metrics?.Follow(() => !_lanes.Any(static lane => lane.IsFailing));
     }
+
+    /// <summary>Raised when another process tells that it has scaled a revision up from zero. Handlers must be fast; any thread.</summary>
+    public event Action<ScaleFromZero>? ScaledFromZero;
 
     /// <summary>Null while this process reaches all leaders; otherwise the one it cannot reach.</summary>
     public string? UnreachableReason =>

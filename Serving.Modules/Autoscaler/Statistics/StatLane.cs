@@ -16,6 +16,13 @@ internal sealed partial class StatLane
     /// <summary>Maximum number of stats per message; <see cref="StatisticsEndpoint"/> rejects larger ones.</summary>
     public const int MostPerMessage = 256;
 
+    /// <summary>The subprotocol of a client that wants to hear of revisions that were scaled up from zero. Others, and autoscalers of the
+    /// reference implementation, send and get nothing but stats.</summary>
+    public const string ScaleProtocol = "scale-from-zero.serving";
+
+    /// <summary>Enough for names of maximum length.</summary>
+    private const int LargestAnswer = 1024;
+
     private const int MostWaiting = 4096;
     private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(10);
@@ -29,6 +36,7 @@ internal sealed partial class StatLane
     private readonly Func<Uri?> _owner;
     private readonly Func<TimeSpan?> _timeout;
     private readonly Action _lost;
+    private readonly Action<ScaleFromZero> _scaled;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private volatile Failing? _failing;
@@ -36,13 +44,15 @@ internal sealed partial class StatLane
     /// <param name="owner">Returns the address of the autoscaler, such as <c>ws://10.0.0.7:8080</c>; null while unknown.</param>
     /// <param name="timeout">Returns how long it may be unreachable; null while it is not known to be alive.</param>
     /// <param name="lost">Called for each connection closed by the peer.</param>
+    /// <param name="scaled">Receives what the autoscaler tells about revisions that it scaled up from zero.</param>
     /// <param name="time">The clock of the retry delays.</param>
     /// <param name="logger">Logs lost connections.</param>
-    public StatLane(Func<Uri?> owner, Func<TimeSpan?> timeout, Action lost, TimeProvider time, ILogger logger)
+    public StatLane(Func<Uri?> owner, Func<TimeSpan?> timeout, Action lost, Action<ScaleFromZero> scaled, TimeProvider time, ILogger logger)
     {
         _owner = owner;
         _timeout = timeout;
         _lost = lost;
+        _scaled = scaled;
         _time = time;
         _logger = logger;
     }
@@ -88,6 +98,7 @@ internal sealed partial class StatLane
         using var socket = new ClientWebSocket();
         socket.Options.KeepAliveInterval = KeepAlive;
         socket.Options.KeepAliveTimeout = KeepAlive;
+        socket.Options.AddSubProtocol(ScaleProtocol);
         try
         {
             using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -104,8 +115,8 @@ internal sealed partial class StatLane
         _failing = null;
         try
         {
-            // The peer sends nothing but a close; receiving it ends sending.
-            var closed = socket.ReceiveAsync(new byte[128].AsMemory(), cancellation).AsTask();
+            // A close, or what the peer should not send, ends sending.
+            var closed = ReceiveAsync(socket, cancellation);
             while (await NextBatchAsync(closed, cancellation))
             {
                 if (address != _owner())
@@ -125,6 +136,26 @@ internal sealed partial class StatLane
 
         _lost();
         return false;
+    }
+
+    /// <summary>Receives until the peer closes, or sends something else than asked for.</summary>
+    private async Task ReceiveAsync(ClientWebSocket socket, CancellationToken cancellation)
+    {
+        var buffer = new byte[LargestAnswer];
+        while (true)
+        {
+            var part = await socket.ReceiveAsync(buffer.AsMemory(), cancellation);
+            if (part.MessageType != WebSocketMessageType.Binary || !part.EndOfMessage || socket.SubProtocol != ScaleProtocol)
+                return;
+            try
+            {
+                _scaled(StatCodec.DecodeScale(buffer.AsSpan(0, part.Count)));
+            }
+            catch (InvalidDataException wrong)
+            {
+                LogMalformed(wrong.Message);
+            }
+        }
     }
 
     /// <summary>Waits for stats to send; false when the connection ended first.</summary>
@@ -165,6 +196,9 @@ internal sealed partial class StatLane
 
     [LoggerMessage(8, LogLevel.Warning, "The autoscaler at {Address} is unreachable: {Reason}")]
     private partial void LogUnreachable(Uri address, string reason);
+
+    [LoggerMessage(10, LogLevel.Warning, "Received an invalid message from the autoscaler: {Reason}")]
+    private partial void LogMalformed(string reason);
 
     /// <summary>A series of failed attempts.</summary>
     private sealed record Failing(Uri Address, long Since, TimeSpan? Limit);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.WebSockets;
 using Microsoft.AspNetCore.Builder;
@@ -6,6 +7,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Serving.Dataplane.Requests;
 using Serving.Dataplane.Statistics;
+using Serving.Kubernetes;
 using Serving.Kubernetes.Hosting;
 
 namespace Serving.Autoscaler.Statistics;
@@ -13,7 +15,8 @@ namespace Serving.Autoscaler.Statistics;
 /// <summary>
 /// Receives stats from activators in other processes: a WebSocket at any path, with protobuf WireStatMessages in binary messages. Responds
 /// to kubelet probes with 200, and with 503 when there are too many connections or while it is closed. When it closes, it asks clients to
-/// reconnect (1012, service restart).
+/// reconnect (1012, service restart). Clients that ask for it (<see cref="StatLane.ScaleProtocol"/>) are told when a revision of which
+/// they have reported requests was scaled up from zero.
 /// </summary>
 internal sealed partial class StatisticsEndpoint
 {
@@ -33,6 +36,7 @@ internal sealed partial class StatisticsEndpoint
     private readonly ILogger _logger;
     private readonly int _most;
     private readonly Lock _gate = new();
+    private readonly ConcurrentDictionary<ScaleFeed, byte> _feeds = new();
     private TaskCompletionSource? _closing;
     private TaskCompletionSource? _empty;
     private int _connections;
@@ -61,6 +65,17 @@ internal sealed partial class StatisticsEndpoint
                 port.UseEndpoints(endpoints => endpoints.Map("/{**path}", HandleAsync));
             },
         };
+
+    /// <summary>Tells the clients that asked for it; never blocks.</summary>
+    public void Announce(ScaleFromZero scale)
+    {
+        if (_feeds.IsEmpty)
+            return;
+        var message = StatCodec.Encode(scale);
+        var revision = new ObjectKey(scale.Namespace, scale.Revision);
+        foreach (var (feed, _) in _feeds)
+            feed.Tell(revision, message);
+    }
 
     /// <summary>Accepts clients from now on.</summary>
     public void Open()
@@ -135,18 +150,36 @@ internal sealed partial class StatisticsEndpoint
 
     private async Task ServeAsync(HttpContext context, Task told)
     {
-        using var socket = await context.WebSockets.AcceptWebSocketAsync();
+        var protocol = context.WebSockets.WebSocketRequestedProtocols.Contains(StatLane.ScaleProtocol) ? StatLane.ScaleProtocol : null;
+        using var socket = await context.WebSockets.AcceptWebSocketAsync(protocol);
+        await using var feed = protocol is null ? null : new ScaleFeed(socket, _logger);
+        if (feed is not null)
+            _feeds.TryAdd(feed, 0);
         try
         {
-            await ReceiveAllAsync(socket, told, context.Request.Path == StatisticsModule.ForwardedPath);
+            var (status, why) = await ReceiveAllAsync(socket, feed, told, context.Request.Path == StatisticsModule.ForwardedPath);
+            if (feed is not null)
+                await feed.DisposeAsync();
+            await CloseAsync(socket, status, why);
         }
         catch (WebSocketException error)
         {
             LogGone(context.Connection.RemoteIpAddress, error.Message);
         }
+        finally
+        {
+            if (feed is not null)
+                _feeds.TryRemove(feed, out _);
+        }
     }
 
-    private async Task ReceiveAllAsync(WebSocket socket, Task told, bool isForwarded)
+    /// <summary>Receives stats until the connection should be closed; returns with which status and text.</summary>
+    private async Task<(WebSocketCloseStatus Status, string Why)> ReceiveAllAsync(
+        WebSocket socket,
+        ScaleFeed? feed,
+        Task told,
+        bool isForwarded
+    )
     {
         var message = new ArrayBufferWriter<byte>(16 * 1024);
         while (true)
@@ -154,39 +187,35 @@ internal sealed partial class StatisticsEndpoint
             // Receiving is not cancelled directly: that would abort the connection without a close frame.
             var receive = socket.ReceiveAsync(message.GetMemory(4096), CancellationToken.None).AsTask();
             if (await Task.WhenAny(receive, told) == told)
-            {
-                await CloseAsync(socket, ServiceRestart, "Restarting");
-                return;
-            }
+                return (ServiceRestart, "Restarting");
 
             var part = await receive;
             if (part.MessageType == WebSocketMessageType.Close)
-            {
-                await CloseAsync(socket, WebSocketCloseStatus.NormalClosure, "");
-                return;
-            }
+                return (WebSocketCloseStatus.NormalClosure, "");
 
             message.Advance(part.Count);
             if (message.WrittenCount > LargestMessage)
-            {
-                await CloseAsync(socket, WebSocketCloseStatus.MessageTooBig, "");
-                return;
-            }
+                return (WebSocketCloseStatus.MessageTooBig, "");
 
             if (!part.EndOfMessage)
                 continue;
             if (part.MessageType == WebSocketMessageType.Binary)
-                Take(message.WrittenSpan, isForwarded);
+                Take(message.WrittenSpan, feed, isForwarded);
             message.ResetWrittenCount();
         }
     }
 
-    private void Take(ReadOnlySpan<byte> message, bool isForwarded)
+    private void Take(ReadOnlySpan<byte> message, ScaleFeed? feed, bool isForwarded)
     {
         try
         {
             foreach (var measurement in StatCodec.DecodeMessages(message))
+            {
+                // First, because the scale may be written before taking the stat returns.
+                if (measurement.Stat.AverageConcurrentRequests > 0)
+                    feed?.Follow(new ObjectKey(measurement.Namespace, measurement.Name));
                 _take(measurement, isForwarded);
+            }
         }
         catch (InvalidDataException wrong)
         {

@@ -49,12 +49,14 @@ public sealed partial class StatisticsModule : IServingModule
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
     {
         _endpoint.Open();
+        _autoscaler.ScaledFromZero += _endpoint.Announce;
         try
         {
             await _forwarder.RunAsync(cancellation);
         }
         finally
         {
+            _autoscaler.ScaledFromZero -= _endpoint.Announce;
             await _endpoint.CloseAsync();
         }
     }
