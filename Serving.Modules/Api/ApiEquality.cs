@@ -7,11 +7,15 @@ namespace Serving.Api;
 /// <summary>Semantic comparison of documents. Records compare lists and maps by reference, so their own equality is unsuitable.</summary>
 public static class ApiEquality
 {
+    [ThreadStatic]
+    private static DocumentBuffer? _left;
+
+    [ThreadStatic]
+    private static DocumentBuffer? _right;
+
     /// <summary>Whether both serialize to the same document, regardless of the order of fields.</summary>
     public static bool Same<T>(T? left, T? right)
-        where T : class =>
-        ReferenceEquals(left, right)
-        || (left is not null && right is not null && JsonElement.DeepEquals(ToElement(left), ToElement(right)));
+        where T : class => ReferenceEquals(left, right) || (left is not null && right is not null && SameDocument(left, right));
 
     /// <summary>Whether both specifications are equivalent in Kubernetes: however quantities are written, and whether or not empty values
     /// are.</summary>
@@ -29,6 +33,29 @@ public static class ApiEquality
         ArgumentNullException.ThrowIfNull(actual);
         ArgumentNullException.ThrowIfNull(wanted);
         return wanted.All(pair => actual.TryGetValue(pair.Key, out var value) && value == pair.Value);
+    }
+
+    /// <summary>Nearly all comparisons find no difference, and then the bytes are the same: only other bytes are parsed.</summary>
+    private static bool SameDocument<T>(T left, T right)
+    {
+        var (one, other) = (_left ??= new DocumentBuffer(), _right ??= new DocumentBuffer());
+        try
+        {
+            var (bytes, others) = (one.Write(left), other.Write(right));
+            if (bytes.Span.SequenceEqual(others.Span))
+            {
+                return true;
+            }
+
+            using var document = JsonDocument.Parse(bytes);
+            using var otherDocument = JsonDocument.Parse(others);
+            return JsonElement.DeepEquals(document.RootElement, otherDocument.RootElement);
+        }
+        finally
+        {
+            one.Clear();
+            other.Clear();
+        }
     }
 
     internal static JsonElement ToElement<T>(T value) =>

@@ -24,6 +24,7 @@ public sealed class ApiJson
             Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         };
         options.Converters.Add(new TimeConverter());
+        options.Converters.Add(new PooledStringConverter());
         options.MakeReadOnly();
         Options = options;
     }

@@ -31,6 +31,13 @@ public static class CertificatePem
         }
     }
 
+    /// <summary>When a certificate expires.</summary>
+    public static DateTimeOffset NotAfter(SslStreamCertificateContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        return new DateTimeOffset(context.TargetCertificate.NotAfter.ToUniversalTime());
+    }
+
     private static string Text(Secret secret, string entry) =>
         secret.Data?.TryGetValue(entry, out var bytes) == true
             ? Encoding.ASCII.GetString(bytes)

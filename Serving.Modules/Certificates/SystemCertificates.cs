@@ -45,7 +45,7 @@ public sealed partial class SystemCertificates : IDisposable
         _authorities = new TrustedAuthorities(logger);
         _secrets = informers.ForOne(Resources.Secrets, _ns, SecretName);
         _bundles = informers.For(Resources.ConfigMaps, _ns);
-        _registrations = [_secrets.AddHandler(OnSecret), _bundles.AddHandler(OnBundle)];
+        _registrations = [_secrets.AddHandler(OnSecret), _bundles.AddHandler(OnBundle), ServedCertificates.Follow(Served)];
     }
 
     /// <summary>The trusted authorities; the same collection until they change.</summary>
@@ -75,6 +75,11 @@ public sealed partial class SystemCertificates : IDisposable
             registration.Dispose();
         }
     }
+
+    private IEnumerable<ServedCertificate> Served() =>
+        Volatile.Read(ref _certificate) is { } current
+            ? [new(ServedCertificates.SystemInternal, _ns, SecretName, CertificatePem.NotAfter(current))]
+            : [];
 
     private void OnSecret(Change<Secret> change)
     {

@@ -14,7 +14,7 @@ internal sealed class ConfigData(string name, IReadOnlyDictionary<string, string
     public bool Has(string key) => data.ContainsKey(key);
 
     /// <summary>The text, trimmed.</summary>
-    public string String(string key, string fallback) => data.TryGetValue(key, out var text) ? text.Trim() : fallback;
+    public string String(string key, string fallback) => Noted(key, data.TryGetValue(key, out var text) ? text.Trim() : fallback);
 
     public bool Bool(string key, bool fallback) => Read(key, fallback, GoValues.ParseBool);
 
@@ -41,30 +41,33 @@ internal sealed class ConfigData(string name, IReadOnlyDictionary<string, string
 
     /// <summary>A comma-separated list, with each entry trimmed.</summary>
     public IReadOnlySet<string> Set(string key, IReadOnlySet<string> fallback) =>
-        data.TryGetValue(key, out var text) ? text.Split(',').Select(item => item.Trim()).ToHashSet(StringComparer.Ordinal) : fallback;
+        Noted(
+            key,
+            data.TryGetValue(key, out var text) ? text.Split(',').Select(item => item.Trim()).ToHashSet(StringComparer.Ordinal) : fallback
+        );
 
     /// <summary>An enumeration value by its name, case-insensitive; an unknown name keeps the fallback.</summary>
     public T Choice<T>(string key, T fallback)
         where T : struct, Enum
     {
         if (!data.TryGetValue(key, out var text))
-            return fallback;
+            return Noted(key, fallback);
         foreach (var candidate in Enum.GetValues<T>())
         {
             if (text.Equals(candidate.ToString(), StringComparison.OrdinalIgnoreCase))
-                return candidate;
+                return Noted(key, candidate);
         }
 
-        return fallback;
+        return Noted(key, fallback);
     }
 
     public T Read<T>(string key, T fallback, Func<string, T> parse)
     {
         if (!data.TryGetValue(key, out var text))
-            return fallback;
+            return Noted(key, fallback);
         try
         {
-            return parse(text);
+            return Noted(key, parse(text));
         }
         catch (FormatException wrong)
         {
@@ -103,6 +106,13 @@ internal sealed class ConfigData(string name, IReadOnlyDictionary<string, string
             key,
             $"{key} is {GoValues.Quote(value)}, which is no {what}: give it a name without white space, or remove the key for the default"
         );
+
+    /// <summary>Records the value of a key, when the data is read for display; returns it.</summary>
+    public T Noted<T>(string key, T value)
+    {
+        (data as ConfigReadings)?.Note(key, value);
+        return value;
+    }
 
     private static bool IsUsable(Quantity amount) => amount.TryGetAmount(out var value) && value >= 0;
 

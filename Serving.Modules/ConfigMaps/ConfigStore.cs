@@ -1,4 +1,4 @@
-using System.Diagnostics.Metrics;
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Config;
@@ -16,18 +16,15 @@ namespace Serving.ConfigMaps;
 /// </summary>
 public sealed class ConfigStore : IDisposable
 {
-    private static readonly Meter Meter = new("Serving.ConfigMaps");
-    private static readonly Counter<long> Rejected = Meter.CreateCounter<long>(
-        "serving.config.rejected",
-        description: "ConfigMaps that were refused because they are not valid"
-    );
-
+    private readonly ConfigMetrics _metrics = new();
     private readonly Dictionary<string, ConfigMapKind> _kinds;
     private readonly string _clusterDomain;
     private readonly ILogger _logger;
     private readonly IEventRecorder _events;
     private readonly IInformer<ConfigMap> _informer;
     private readonly IDisposable _registration;
+    private readonly ConcurrentDictionary<string, IReadOnlyDictionary<string, string>> _inForce = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, string> _rejections = new(StringComparer.Ordinal);
     private volatile ConfigSnapshot _current;
 
     /// <param name="informers">Provide the ConfigMaps of the system namespace.</param>
@@ -54,11 +51,18 @@ public sealed class ConfigStore : IDisposable
     /// <summary>The current valid configuration; defaults until the ConfigMaps have been read.</summary>
     public ConfigSnapshot Current => _current;
 
+    /// <summary>Every known ConfigMap with the settings in force, for display.</summary>
+    public IReadOnlyList<ConfigMapState> States() => [.. _kinds.Values.Select(StateOf).OfType<ConfigMapState>()];
+
     /// <summary>Completes when the existing ConfigMaps have been read.</summary>
     public Task WaitForSyncAsync(CancellationToken cancellation) => _informer.WaitForSyncAsync(cancellation);
 
     /// <summary>Stops watching the ConfigMaps.</summary>
-    public void Dispose() => _registration.Dispose();
+    public void Dispose()
+    {
+        _registration.Dispose();
+        _metrics.Dispose();
+    }
 
     private void OnChange(Change<ConfigMap> change)
     {
@@ -66,6 +70,7 @@ public sealed class ConfigStore : IDisposable
             return;
         if (change.New is not { } map)
         {
+            _metrics.Removed(change.Key.Name);
             _logger.LogWarning("ConfigMap {Name} was deleted; its last values stay in use", change.Key);
             return;
         }
@@ -92,14 +97,38 @@ public sealed class ConfigStore : IDisposable
             return;
         }
 
+        _inForce[kind.Name] = map.Data;
+        _rejections.TryRemove(kind.Name, out _);
         _current = next;
+        _metrics.Accepted(map.Metadata.Name);
         Announce(old, next);
+    }
+
+    /// <summary>Parses the data in force once more, and records what the parser reads; null for a ConfigMap that has no settings.</summary>
+    private ConfigMapState? StateOf(ConfigMapKind kind)
+    {
+        var exists = _inForce.TryGetValue(kind.Name, out var data);
+        var readings = new ConfigReadings(data ?? Empty.Map);
+        try
+        {
+            kind.Apply(ConfigSnapshot.Default, readings, _clusterDomain);
+        }
+        catch (ConfigMapException) when (!exists)
+        {
+            // Without the ConfigMap its required keys are missing; what was read until then is shown.
+        }
+
+        var settings = readings.Settings();
+        return settings.Count > 0 || exists
+            ? new ConfigMapState(kind.Name, exists, _rejections.GetValueOrDefault(kind.Name), settings)
+            : null;
     }
 
     private void Refuse(ConfigMap map, string reason)
     {
+        _rejections[map.Metadata.Name] = reason;
         _events.Warning(map, "InvalidConfiguration", $"The last valid values stay in use: {reason}");
-        Rejected.Add(1, new KeyValuePair<string, object?>("name", map.Metadata.Name));
+        _metrics.Rejected(map.Metadata.Name);
     }
 
     private void Announce(ConfigSnapshot old, ConfigSnapshot next)

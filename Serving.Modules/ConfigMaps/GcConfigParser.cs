@@ -45,7 +45,7 @@ public static class GcConfigParser
     {
         var text = from.String(key, "");
         if (text.Length == 0)
-            return fallback;
+            return from.Noted(key, fallback);
         if (text.Equals("disabled", StringComparison.OrdinalIgnoreCase))
             return null;
         try

@@ -16,12 +16,17 @@ public static class KnownConfigMaps
         new(DomainConfigParser.Name, static (s, data, domain) => s with { Domain = DomainConfigParser.Parse(data, domain) }),
         new(FeaturesConfigParser.Name, static (s, data, _) => s with { Features = FeaturesConfigParser.Parse(data) }),
         new(GatewayApiConfigParser.Name, static (s, data, _) => s with { GatewayApi = GatewayApiConfigParser.Parse(data) }),
+        new(
+            GatewayListenersConfigParser.Name,
+            static (s, data, _) => s with { GatewayListeners = GatewayListenersConfigParser.Parse(data) }
+        ),
         new(GcConfigParser.Name, static (s, data, _) => s with { Gc = GcConfigParser.Parse(data) }),
         new(IstioConfigParser.Name, static (s, data, domain) => s with { Istio = IstioConfigParser.Parse(data, domain) }),
         new(LeaderElectionConfigParser.Name, static (s, data, _) => s with { LeaderElection = LeaderElectionConfigParser.Parse(data) }),
         new(LoggingConfigParser.Name, static (s, data, _) => s with { Logging = LoggingConfigParser.Parse(data) }),
         new(NetworkConfigParser.Name, static (s, data, _) => s with { Network = NetworkConfigParser.Parse(data) }),
         new(ObservabilityConfigParser.Name, static (s, data, _) => s with { Observability = ObservabilityConfigParser.Parse(data) }),
+        new(ReserveConfigParser.Name, static (s, data, _) => s with { Reserve = ReserveConfigParser.Parse(data) }),
         // No longer read; it is listed so that its example is validated like the others.
         new("config-tracing", static (s, _, _) => s),
     ];

@@ -36,8 +36,12 @@ public static class ObservabilityConfigParser
             LoggingRequestLogTemplate = from.String("logging.request-log-template", d.LoggingRequestLogTemplate),
             LoggingEnableRequestLog = from.Bool("logging.enable-request-log", d.LoggingEnableRequestLog),
             LoggingEnableProbeRequestLog = from.Bool("logging.enable-probe-request-log", d.LoggingEnableProbeRequestLog),
+            LoggingGatewayAccessLogTemplate = from.String("logging.gateway-access-log-template", d.LoggingGatewayAccessLogTemplate),
+            LoggingProtocol = from.String("logging-protocol", d.LoggingProtocol),
+            LoggingEndpoint = from.String("logging-endpoint", d.LoggingEndpoint),
         };
         CheckTracing(from, config);
+        CheckLogging(from, config);
         CheckMetrics(from, "", config.MetricsProtocol, config.MetricsEndpoint, config.MetricsExportInterval);
         CheckMetrics(from, "request-", config.RequestMetricsProtocol, config.RequestMetricsEndpoint, config.RequestMetricsExportInterval);
         from.Require(
@@ -47,6 +51,12 @@ public static class ObservabilityConfigParser
         );
         CheckSidecarPort(from, config);
         CheckRequestLog(from, config);
+        CheckTemplate(
+            from,
+            "logging.gateway-access-log-template",
+            config.LoggingGatewayAccessLogTemplate,
+            TemplateData.SampleGatewayRequest
+        );
         return config;
     }
 
@@ -99,6 +109,24 @@ public static class ObservabilityConfigParser
             "tracing-sampling-rate",
             Invariant($"sampling rate {c.TracingSamplingRate:F6} should be less than or equal to one")
         );
+    }
+
+    private static void CheckLogging(ConfigData from, ObservabilityConfig c)
+    {
+        const string key = "logging-endpoint";
+        var endpoint = c.LoggingEndpoint;
+        switch (c.LoggingProtocol)
+        {
+            case "grpc" or "http/protobuf":
+                from.Require(endpoint.Length > 0, key, $"{key} should be set when logging-protocol is \"{c.LoggingProtocol}\"");
+                RequireUri(from, key, endpoint);
+                break;
+            case "none":
+                from.Require(endpoint.Length == 0, key, $"{key} should not be set when logging-protocol is \"none\"");
+                break;
+            default:
+                throw from.Refuse("logging-protocol", $"unsupported protocol {GoValues.Quote(c.LoggingProtocol)}");
+        }
     }
 
     private static void CheckMetrics(ConfigData from, string prefix, string protocol, string endpoint, TimeSpan interval)
@@ -167,9 +195,14 @@ public static class ObservabilityConfigParser
             key,
             $"\"logging.enable-request-log\" was set to true, but no \"{key}\" was specified"
         );
+        CheckTemplate(from, key, c.LoggingRequestLogTemplate, TemplateData.SampleRequest);
+    }
+
+    private static void CheckTemplate(ConfigData from, string key, string template, TemplateRecord sample)
+    {
         try
         {
-            Template.Parse("requestLog", c.LoggingRequestLogTemplate).Execute(TemplateData.SampleRequest);
+            Template.Parse("requestLog", template).Execute(sample);
         }
         catch (TemplateException wrong)
         {

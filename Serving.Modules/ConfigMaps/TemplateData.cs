@@ -7,6 +7,8 @@ namespace Serving.ConfigMaps;
 /// <summary>Our values as template data, with the field names of Go's structs.</summary>
 internal static class TemplateData
 {
+    private const string LogInput = "requestLogTemplateInput";
+
     public static TemplateRecord Of(ObjectMeta meta) =>
         new(
             "v1.ObjectMeta",
@@ -31,9 +33,27 @@ internal static class TemplateData
         );
 
     /// <summary>A request as data of the request-log template. Only its shape matters: it serves to validate templates.</summary>
-    public static TemplateRecord SampleRequest { get; } =
+    public static TemplateRecord SampleRequest { get; } = new(LogInput, RequestFields());
+
+    /// <summary>A request as data of the template of the gateway's access log.</summary>
+    public static TemplateRecord SampleGatewayRequest { get; } =
         new(
-            "requestLogTemplateInput",
+            LogInput,
+            [
+                .. RequestFields(),
+                (
+                    "Route",
+                    new TemplateRecord("gateway.AccessLogRoute", ("Listener", "external"), ("Namespace", ""), ("Name", ""), ("Ingress", ""))
+                ),
+                ("Backend", new TemplateRecord("gateway.AccessLogBackend", ("Address", ""), ("Retries", 0L))),
+            ]
+        );
+
+    public static TemplateRecord Of(TagTemplateValues values) =>
+        new("config.TagTemplateValues", ("Name", values.Name), ("Tag", values.Tag));
+
+    private static (string Name, object? Value)[] RequestFields() =>
+        [
             (
                 "Request",
                 new TemplateRecord(
@@ -75,9 +95,6 @@ internal static class TemplateData
                     ("PodIP", "")
                 )
             ),
-            ("TraceID", "")
-        );
-
-    public static TemplateRecord Of(TagTemplateValues values) =>
-        new("config.TagTemplateValues", ("Name", values.Name), ("Tag", values.Tag));
+            ("TraceID", ""),
+        ];
 }

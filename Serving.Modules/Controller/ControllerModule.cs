@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Api.Config;
+using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.ConfigMaps;
 using Serving.Controller.CertManager;
@@ -9,6 +10,7 @@ using Serving.Controller.Configurations;
 using Serving.Controller.DisruptionBudgets;
 using Serving.Controller.DomainMappings;
 using Serving.Controller.GarbageCollection;
+using Serving.Controller.ImagePulls;
 using Serving.Controller.Labeler;
 using Serving.Controller.NamespaceCertificates;
 using Serving.Controller.Revisions;
@@ -32,6 +34,10 @@ namespace Serving.Controller;
 /// </summary>
 public sealed class ControllerModule : IServingModule
 {
+    private static readonly CacheIndex<Configuration> NamedRevisions = new(static configuration =>
+        configuration.Spec.Template.Metadata.Name is { Length: > 0 } name ? [name] : []
+    );
+
     private readonly ConfigStore _config;
     private readonly List<ReconcileLoop> _loops = [];
     private readonly List<Action<ConfigSnapshot, ConfigSnapshot>> _resyncs = [];
@@ -83,6 +89,7 @@ public sealed class ControllerModule : IServingModule
         AddCertManager(discovery);
         AddServerlessServices();
         AddDisruptionBudgets();
+        AddImagePulls();
     }
 
     /// <inheritdoc/>
@@ -156,8 +163,7 @@ public sealed class ControllerModule : IServingModule
                 revisions,
                 revision =>
                     configurations
-                        .Lister.List(revision.Metadata.Namespace)
-                        .Where(configuration => configuration.Spec.Template.Metadata.Name == revision.Metadata.Name)
+                        .Lister.ByIndex(NamedRevisions, revision.Metadata.Namespace, revision.Metadata.Name)
                         .Select(static configuration => ObjectKey.Of(configuration))
             );
     }
@@ -361,6 +367,21 @@ public sealed class ControllerModule : IServingModule
     {
         var deployments = _informers.For(Resources.Deployments);
         Add(new DisruptionBudgetReconciler(deployments.Lister, _environment.SystemNamespace), workers: 1).For(deployments);
+    }
+
+    private void AddImagePulls()
+    {
+        var images = _informers.For(Resources.Images);
+        var reconciler = new ImagePullReconciler(
+            images.Lister,
+            _informers.For(Resources.Revisions).Lister,
+            () => _config.Current.Reserve.PullsImages,
+            _events,
+            _time
+        );
+        _endsOfTerm.Add(reconciler.Clear);
+        var loop = Add(reconciler, workers: 1).For(images);
+        ResyncWhen(loop, images, static (old, current) => old.Reserve.PullsImages != current.Reserve.PullsImages);
     }
 
     private ReferenceTracker NewTracker()

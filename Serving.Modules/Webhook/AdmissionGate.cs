@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Serving.Instruments;
 
 namespace Serving.Webhook;
 
@@ -10,12 +11,13 @@ namespace Serving.Webhook;
 /// <param name="maxBytes">Maximum total size of their bodies.</param>
 internal sealed class AdmissionGate(int maxRequests, long maxBytes)
 {
-    private static readonly Meter Meter = new("Serving.Webhook");
-    private static readonly Counter<long> Refused = Meter.CreateCounter<long>(
-        "serving.webhook.refused",
-        "{request}",
-        "Admission requests refused because too many were in flight"
-    );
+    private static readonly Meter Meter = new(WebhookMetrics.MeterName);
+    private static readonly Counter<long> Refused = Meter
+        .CreateCounter<long>("serving.webhook.refused", "{request}", "Admission requests refused because too many were in flight")
+        .StartingAtZero();
+
+    /// <summary>The instrument exists with the first gate, not with the first refusal.</summary>
+    static AdmissionGate() { }
 
     private readonly Lock _gate = new();
     private int _requests;

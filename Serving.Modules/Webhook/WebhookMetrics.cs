@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Serving.Instruments;
 
 namespace Serving.Webhook;
 
@@ -14,20 +15,25 @@ internal sealed class WebhookMetrics : IDisposable
     private const int LongestSeries = 512;
     private const string Other = "_OTHER";
 
-    private readonly Meter _meter = new("Serving.Webhook");
+    /// <summary>The name of the meter.</summary>
+    public const string MeterName = "Serving.Webhook";
+
+    private static readonly MetricAttribute Kind = new("kn.webhook.resource.kind", "the kind of the object");
+    private static readonly MetricAttribute Group = new("kn.webhook.resource.group", "its group");
+    private static readonly MetricAttribute Version = new("kn.webhook.resource.version", "its version");
+    private static readonly MetricAttribute Operation = new("kn.webhook.operation.type", "`CREATE`, `UPDATE`, `DELETE` or `CONNECT`");
+    private static readonly MetricAttribute Subresource = new("kn.webhook.subresource", "the subresource; empty for the object itself");
+    private static readonly MetricAttribute Type = new("kn.webhook.type", "`defaulting`, `validation`, or `admission` of ConfigMaps");
+    private static readonly MetricAttribute Outcome = new("kn.webhook.operation.status", "`success`, or `failure` for a refused object");
+
+    private readonly Meter _meter = new(MeterName);
     private readonly Histogram<double> _duration;
     private readonly ConcurrentDictionary<(GroupVersionKind Kind, string Operation, string Subresource), bool> _seen = new();
 
     public WebhookMetrics() =>
-        _duration = _meter.CreateHistogram<double>(
-            "kn.webhook.handler.duration",
-            "s",
-            "The duration of task execution.",
-            advice: new InstrumentAdvice<double>
-            {
-                HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
-            }
-        );
+        _duration = _meter
+            .CreateHistogram("kn.webhook.handler.duration", "s", "The duration of task execution.", advice: SecondsBuckets.Short)
+            .With(Kind, Group, Version, Operation, Subresource, Type, Outcome);
 
     public void Dispose() => _meter.Dispose();
 
@@ -40,16 +46,15 @@ internal sealed class WebhookMetrics : IDisposable
         else
             series = (new GroupVersionKind(Other, Other, Other), Other, Other);
 
-        var tags = new TagList
-        {
-            { "kn.webhook.resource.kind", series.Kind.Kind },
-            { "kn.webhook.resource.group", series.Kind.Group },
-            { "kn.webhook.resource.version", series.Kind.Version },
-            { "kn.webhook.operation.type", series.Operation },
-            { "kn.webhook.subresource", series.Subresource },
-            { "kn.webhook.type", TypeOf(path) },
-            { "kn.webhook.operation.status", answer.Refusal is null ? "success" : "failure" },
-        };
+        var tags = new TagList([
+            Kind.Of(series.Kind.Kind),
+            Group.Of(series.Kind.Group),
+            Version.Of(series.Kind.Version),
+            Operation.Of(series.Operation),
+            Subresource.Of(series.Subresource),
+            Type.Of(TypeOf(path)),
+            Outcome.Of(answer.Refusal is null ? "success" : "failure"),
+        ]);
         _duration.Record(took.TotalSeconds, tags);
     }
 

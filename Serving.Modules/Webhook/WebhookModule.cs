@@ -37,6 +37,7 @@ public sealed class WebhookModule : IServingModule, IDisposable
     );
     private readonly IInformer<Api.Core.WebhookConfiguration>[] _configurations;
     private readonly Heartbeat _heartbeat;
+    private readonly IDisposable _expiry;
     private volatile ServingCertificate? _certificate;
     private volatile string? _notReady = "the certificate is not in place yet";
     private volatile IKubernetesClient? _dryRuns;
@@ -82,6 +83,7 @@ public sealed class WebhookModule : IServingModule, IDisposable
                 loggers.CreateLogger<CertificateSecret>()
             );
         _registration = new WebhookRegistration(options, environment.SystemNamespace);
+        _expiry = ServedCertificates.Follow(Served);
         _endpoints = new AdmissionEndpoints(Handlers(), loggers, time);
         Port = new ServingPort("admission", new IPEndPoint(options.Address, options.Port))
         {
@@ -109,7 +111,11 @@ public sealed class WebhookModule : IServingModule, IDisposable
     public ServingPort Port { get; }
 
     /// <inheritdoc/>
-    public void Dispose() => _endpoints.Dispose();
+    public void Dispose()
+    {
+        _expiry.Dispose();
+        _endpoints.Dispose();
+    }
 
     /// <inheritdoc/>
     public async Task RunAsync(IKubernetesClient client, CancellationToken cancellation)
@@ -147,6 +153,12 @@ public sealed class WebhookModule : IServingModule, IDisposable
                 _right.Changed -= Wake;
             }
         }
+    }
+
+    private IEnumerable<ServedCertificate> Served()
+    {
+        var (ns, secret) = _options.Url is null ? (_environment.SystemNamespace, _options.SecretName) : ("", "");
+        return _certificate is { } current ? [new(ServedCertificates.Webhook, ns, secret, current.NotAfter)] : [];
     }
 
     private Dictionary<string, Func<AdmissionRequest, CancellationToken, ValueTask<AdmissionAnswer>>> Handlers() =>

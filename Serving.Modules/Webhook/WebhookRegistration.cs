@@ -266,12 +266,12 @@ internal sealed class WebhookRegistration(WebhookOptions options, string systemN
         }
     }
 
+    /// <summary>
+    /// The objects, without their status: a status has neither defaults nor rules beyond its schema, and an update of it cannot change
+    /// anything else. Reviews of the status would be two of three calls while a Service becomes ready.
+    /// </summary>
     private static JsonArray KindRules(params string[] operations) =>
-        [
-            .. AdmittedKinds.All.Select(k =>
-                Rule(k.Resource.Group, k.Resource.Version, [k.Resource.Plural, k.Resource.Plural + "/status"], operations, "*")
-            ),
-        ];
+        [.. AdmittedKinds.All.Select(k => Rule(k.Resource.Group, k.Resource.Version, [k.Resource.Plural], operations, "*"))];
 
     private static JsonObject Rule(string group, string version, string[] resources, string[] operations, string scope) =>
         new()

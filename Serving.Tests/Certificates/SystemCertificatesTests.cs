@@ -77,6 +77,22 @@ public sealed class SystemCertificatesTests
     }
 
     [Test]
+    public void Tells_when_the_served_certificate_expires_while_it_is_served()
+    {
+        using var collected = new CollectedMetrics(ServedCertificates.MeterName);
+        const string Of =
+            $"serving.certificate.expiration.timestamp{{purpose=system-internal,k8s.namespace.name={Namespace},k8s.secret.name={SystemCertificates.SecretName}}}";
+        collected.Collect().Should().NotContainKey(Of);
+
+        _cluster.Put(Resources.Secrets, _one.Secret(Namespace, SystemCertificates.SecretName, "kn-routing"));
+        var expires = _certificates.Find(null)!.TargetCertificate.NotAfter.ToUniversalTime();
+        collected.Collect().Should().Contain(Of, new DateTimeOffset(expires).ToUnixTimeSeconds());
+
+        _certificates.Dispose();
+        collected.Collect().Should().NotContainKey(Of);
+    }
+
+    [Test]
     public void Trusts_the_bundles_that_are_labelled_besides_the_authority_of_the_Secret()
     {
         _cluster.Put(Resources.Secrets, _one.Secret(Namespace, SystemCertificates.SecretName, "kn-routing"));

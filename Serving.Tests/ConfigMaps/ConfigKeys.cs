@@ -21,9 +21,22 @@ internal static class ConfigKeys
             .. Logging,
             .. Network,
             .. Observability,
+            .. Reserve,
             .. CertManager,
             .. Istio,
             .. GatewayApi,
+            .. Listeners("external", static c => c.External),
+            .. Listeners("cluster-local", static c => c.ClusterLocal),
+            new(
+                "config-gateway-listeners",
+                "drain-timeout",
+                static c => c.GatewayListeners.DrainTimeout,
+                null,
+                "45s",
+                Seconds(45),
+                "11m",
+                "drain-timeout = 11m0s, must be in [1s, 10m0s] range"
+            ),
         ];
 
     private static ConfigKey[] Autoscaler { get; } =
@@ -351,6 +364,16 @@ internal static class ConfigKeys
         G("max-non-active-revisions", c => c.MaxNonActiveRevisions, 1000L, "disabled", null, "-1", "*strconv.ParseUint*"),
     ];
 
+    private static ConfigKey[] Reserve { get; } =
+    [
+        V("reserve-scale", c => c.Scale, 0, "2", 2, "-1", "reserve-scale = -1, must be at least 0"),
+        V("reserve-cpu", c => c.Cpu?.Text, "10m", "5m", "5m", "0", "reserve-cpu (0) must be more than 0*"),
+        V("reserve-memory", c => c.Memory?.Text, null, "32Mi", "32Mi", "much", NotAQuantity),
+        V("reserve-after", c => c.After, null, "10m", Seconds(600), "25h", "reserve-after = 25h, must be more than 0 and at most 24h"),
+        V("spare-busy-pods", c => c.SparesBusyPods, true, "false", false, "maybe"),
+        V("prepull", c => c.PullsImages, false, "true", true, "maybe"),
+    ];
+
     private static ConfigKey[] LeaderElection { get; } =
     [
         E(
@@ -492,6 +515,15 @@ internal static class ConfigKeys
         ),
         O("logging.enable-request-log", c => c.LoggingEnableRequestLog, false, "true", true, "maybe", NotABool),
         O("logging.enable-probe-request-log", c => c.LoggingEnableProbeRequestLog, false, "true", true, "maybe", NotABool),
+        O(
+            "logging.gateway-access-log-template",
+            c => c.LoggingGatewayAccessLogTemplate,
+            "",
+            "{{.Backend.Address}} {{.Route.Name}}",
+            "{{.Backend.Address}} {{.Route.Name}}",
+            "{{.Backend.Colour}}",
+            "*can't evaluate field Colour in type *"
+        ),
         O("metrics-protocol", c => c.MetricsProtocol, "none", "prometheus", "prometheus", "statsd", "unsupported protocol \"statsd\""),
         O(
             "metrics-endpoint",
@@ -568,6 +600,22 @@ internal static class ConfigKeys
             "1.5",
             "sampling rate 1.500000 should be less than or equal to one"
         ),
+        O("logging-protocol", c => c.LoggingProtocol, "none", "grpc", "grpc", "syslog", "unsupported protocol \"syslog\"") with
+        {
+            Beside = [("logging-endpoint", "http://c:4317")],
+        },
+        O(
+            "logging-endpoint",
+            c => c.LoggingEndpoint,
+            "",
+            "http://c:4318/v1/logs",
+            "http://c:4318/v1/logs",
+            "",
+            "logging-endpoint should be set when logging-protocol is \"grpc\""
+        ) with
+        {
+            Beside = [("logging-protocol", "grpc")],
+        },
     ];
 
     private static ConfigKey[] CertManager { get; } =
@@ -588,6 +636,76 @@ internal static class ConfigKeys
         W("external-gateways", c => c.ExternalGateway, GatewayApiConfig.Default.ExternalGateway),
         W("local-gateways", c => c.LocalGateway, GatewayApiConfig.Default.LocalGateway),
     ];
+
+    private static ConfigKey[] Listeners(string name, Func<GatewayListenersConfig, GatewayListenerConfig> listener)
+    {
+        const string Map = "config-gateway-listeners";
+        ConfigKey Key(
+            string key,
+            Func<GatewayListenerConfig, object?> read,
+            object? fallback,
+            string text,
+            object? parsed,
+            string bad,
+            string refusal
+        ) => new(Map, $"{name}.{key}", c => read(listener(c.GatewayListeners)), fallback, text, parsed, bad, refusal);
+
+        return
+        [
+            Key("max-connections", c => c.MaxConnections, null, "5000", 5000, "0", "*max-connections = 0, must be in [1, 1000000] range"),
+            Key(
+                "max-request-head-bytes",
+                c => c.MaxRequestHeadBytes,
+                256 * 1024,
+                "65536",
+                65536,
+                "1024",
+                "*max-request-head-bytes = 1024, must be in [4096, 262144] range"
+            ),
+            Key(
+                "request-head-timeout",
+                c => c.RequestHeadTimeout,
+                Seconds(30),
+                "10s",
+                Seconds(10),
+                "0s",
+                "*request-head-timeout = 0s, must be in [1s, 10m0s] range"
+            ),
+            Key("idle-timeout", c => c.IdleTimeout, Seconds(600), "65s", Seconds(65), "25h", "*= 25h0m0s, must be in [1s, 24h0m0s] range"),
+            Key("max-streams-per-connection", c => c.MaxStreamsPerConnection, 250, "100", 100, "0", "*= 0, must be in [1, 10000] range"),
+            Key(
+                "max-requests-per-connection",
+                c => c.MaxRequestsPerConnection,
+                0,
+                "1000",
+                1000,
+                "-1",
+                "*= -1, must be in [0, 2147483647] range"
+            ),
+            Key("trusted-hops", c => c.TrustedHops, null, "2", 2, "17", "*trusted-hops = 17, must be in [0, 16] range"),
+            Key(
+                "proxy-protocol",
+                c => c.ProxyProtocol,
+                ProxyProtocolMode.Off,
+                "required",
+                ProxyProtocolMode.Required,
+                "on",
+                "*failed to parse*\"on\" is not one of off, optional, required"
+            ) with
+            {
+                Beside = [($"{name}.proxy-protocol-sources", "10.0.0.0/8")],
+            },
+            Key(
+                "proxy-protocol-sources",
+                c => string.Join(' ', c.ProxyProtocolSources),
+                "",
+                "10.0.0.1/8, 192.168.1.7,fd00::/8",
+                "10.0.0.0/8 192.168.1.7/32 fd00::/8",
+                "10.0.0.0/8, 10.0.0.0/33",
+                "*\"10.0.0.0/33\" is neither an IP address nor a CIDR*"
+            ),
+        ];
+    }
 
     private static ObjectMeta Named => new() { Name = "hello" };
 
@@ -634,6 +752,16 @@ internal static class ConfigKeys
         string? bad = null,
         string refusal = "*"
     ) => new("config-gc", key, c => read(c.Gc), fallback, text, parsed, bad, refusal);
+
+    private static ConfigKey V(
+        string key,
+        Func<ReserveConfig, object?> read,
+        object? fallback,
+        string text,
+        object? parsed,
+        string? bad = null,
+        string refusal = "*"
+    ) => new("config-reserve", key, c => read(c.Reserve), fallback, text, parsed, bad, refusal);
 
     private static ConfigKey E(
         string key,

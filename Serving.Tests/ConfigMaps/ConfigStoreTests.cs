@@ -50,6 +50,22 @@ public sealed class ConfigStoreTests
     }
 
     [Test]
+    public async Task Tells_which_ConfigMaps_are_not_in_use_as_they_are_in_the_cluster()
+    {
+        using var store = NewStore();
+        using var collected = new CollectedMetrics(ConfigMetrics.MeterName);
+        const string Of = "serving.config.invalid{name=config-autoscaler}";
+        Put("config-autoscaler", ("stable-window", "1s"));
+        collected.Collect().Should().Contain(Of, 1);
+
+        Put("config-autoscaler", ("stable-window", "20s"));
+        collected.Collect().Should().Contain(Of, 0);
+
+        await _cluster.DeleteAsync(Resources.ConfigMaps, "knative-serving", "config-autoscaler", default);
+        collected.Collect().Should().NotContainKey(Of);
+    }
+
+    [Test]
     public void Counts_what_it_refuses_by_name()
     {
         var refused = new List<string?>();

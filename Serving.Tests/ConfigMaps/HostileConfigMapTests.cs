@@ -26,6 +26,7 @@ public sealed class HostileConfigMapTests
             ("config-defaults", "container-name-template"),
             ("config-defaults", "init-container-name-template"),
             ("config-observability", "logging.request-log-template"),
+            ("config-observability", "logging.gateway-access-log-template"),
             ("config-logging", "zap-logger-config"),
         }
         from shape in at.Key.EndsWith("-template", StringComparison.Ordinal) ? Templates : Documents

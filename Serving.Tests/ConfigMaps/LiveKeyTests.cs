@@ -243,6 +243,16 @@ public sealed class LiveKeyTests
             Case("config-deployment", "digest-resolution-timeout", "3s", c => Asked(c).Timeout, "00:00:10", "00:00:03"),
         ];
 
+    private static IEnumerable<TestCaseData> Reserve =>
+        [
+            Case("config-reserve", "reserve-scale", "2", c => Settings(c).Reserve.Scale, 0, 2),
+            Case("config-reserve", "reserve-cpu", "5m", c => Settings(c).Reserve.Cpu, "10m", "5m"),
+            Case("config-reserve", "reserve-memory", "32Mi", c => Settings(c).Reserve.Memory, "", "32Mi"),
+            Case("config-reserve", "reserve-after", "10m", c => Settings(c).Reserve.After, "", "00:10:00"),
+            Case("config-reserve", "prepull", "true", c => c.Reserve.PullsImages, false, true),
+            Case("config-reserve", "spare-busy-pods", "false", c => c.Reserve.SparesBusyPods, true, false),
+        ];
+
     private static IEnumerable<TestCaseData> Gc =>
         [
             Case(
@@ -343,6 +353,7 @@ public sealed class LiveKeyTests
     [TestCaseSource(nameof(Defaults))]
     [TestCaseSource(nameof(Deployment))]
     [TestCaseSource(nameof(Gc))]
+    [TestCaseSource(nameof(Reserve))]
     [TestCaseSource(nameof(Sidecar))]
     public void A_change_is_followed(
         string map,
@@ -393,7 +404,8 @@ public sealed class LiveKeyTests
     private static AutoscalerSettings Settings(ConfigSnapshot config, params (string Key, string Value)[] annotations) =>
         new(
             new PodAutoscaler { Metadata = new ObjectMeta { Annotations = annotations.ToDictionary(a => a.Key, a => a.Value) } },
-            config.Autoscaler
+            config.Autoscaler,
+            config.Reserve
         );
 
     private static Serving.Autoscaler.Scaling.DeciderSpec Decider(ConfigSnapshot config) => Settings(config).ToDeciderSpec();

@@ -77,7 +77,7 @@ public sealed class PodProblemTests
     }
 
     [TestCase("""{"exitCode":3,"message":"no database"}""", "ExitCode3", "no database")]
-    [TestCase("""{"exitCode":1}""", "ExitCode1", "exit code 1, and nothing was written")]
+    [TestCase("""{"exitCode":1}""", "ExitCode1", "exit code 1, without a termination message or a log")]
     [TestCase("""{"exitCode":0}""", "ExitCode0", "container exited with no error")]
     [TestCase(
         """{"exitCode":137,"reason":"OOMKilled"}""",

@@ -2,8 +2,8 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api.Config;
 using Serving.Api.Core;
+using Serving.Api.Knative;
 using Serving.Api.WellKnown;
-using Serving.Controller.Revisions.Resources;
 
 namespace Serving.Tests.Controller;
 

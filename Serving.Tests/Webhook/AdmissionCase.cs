@@ -16,7 +16,8 @@ namespace Serving.Tests.Webhook;
 /// update. <c>config</c> is the data of ConfigMaps. The expected result is <c>refusal</c> and <c>warnings</c>, or neither when the
 /// object is accepted; or <c>undecodable</c>, why it cannot be decoded; or <c>gives</c>, the changes that the defaults make. In
 /// refusals <c>~</c> stands for the path of the pod specification, <c>#</c> for that of the row's container, <c>autoscaling/</c> for
-/// <c>autoscaling.knative.dev/</c>, and <c>[1035]</c>, <c>[1123]</c>, <c>[subdomain]</c>, <c>[qualified]</c>, <c>[identifier]</c> for
+/// <c>autoscaling.knative.dev/</c>, <c>reserve/</c> for
+/// <c>autoscaling.serving.dev/</c>, and <c>[1035]</c>, <c>[1123]</c>, <c>[subdomain]</c>, <c>[qualified]</c>, <c>[identifier]</c> for
 /// Kubernetes' messages about such names.
 /// </remarks>
 internal sealed record AdmissionCase(
@@ -36,6 +37,7 @@ internal sealed record AdmissionCase(
     private static readonly Dictionary<string, string> Words = new(StringComparer.Ordinal)
     {
         ["autoscaling/"] = "autoscaling.knative.dev/",
+        ["reserve/"] = "autoscaling.serving.dev/",
         ["[1035]"] =
             "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an "
             + "alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",

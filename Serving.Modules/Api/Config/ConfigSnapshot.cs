@@ -13,10 +13,12 @@ public sealed record ConfigSnapshot
     public DomainConfig Domain { get; init; } = DomainConfig.Default;
     public FeaturesConfig Features { get; init; } = FeaturesConfig.Default;
     public GcConfig Gc { get; init; } = GcConfig.Default;
+    public GatewayListenersConfig GatewayListeners { get; init; } = GatewayListenersConfig.Default;
     public GatewayApiConfig GatewayApi { get; init; } = GatewayApiConfig.Default;
     public IstioConfig Istio { get; init; } = IstioConfig.Default;
     public LeaderElectionConfig LeaderElection { get; init; } = LeaderElectionConfig.Default;
     public LoggingConfig Logging { get; init; } = LoggingConfig.Default;
     public NetworkConfig Network { get; init; } = NetworkConfig.Default;
     public ObservabilityConfig Observability { get; init; } = ObservabilityConfig.Default;
+    public ReserveConfig Reserve { get; init; } = ReserveConfig.Default;
 }

@@ -17,6 +17,9 @@ public sealed record ObservabilityConfig
     public bool LoggingEnableRequestLog { get; init; }
     public bool LoggingEnableProbeRequestLog { get; init; }
 
+    /// <summary>The template of a line of the gateway's access log; empty for none.</summary>
+    public string LoggingGatewayAccessLogTemplate { get; init; } = "";
+
     /// <summary><c>grpc</c>, <c>http/protobuf</c>, <c>prometheus</c> or <c>none</c>.</summary>
     public string MetricsProtocol { get; init; } = "none";
     public string MetricsEndpoint { get; init; } = "";
@@ -41,4 +44,8 @@ public sealed record ObservabilityConfig
 
     /// <summary>Sampling rate of traces, [0, 1].</summary>
     public double TracingSamplingRate { get; init; }
+
+    /// <summary>How the log of the process is exported, beside its console: <c>grpc</c>, <c>http/protobuf</c> or <c>none</c>.</summary>
+    public string LoggingProtocol { get; init; } = "none";
+    public string LoggingEndpoint { get; init; } = "";
 }

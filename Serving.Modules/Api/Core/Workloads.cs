@@ -90,6 +90,9 @@ public sealed record ContainerStatus : Extensible
     public int RestartCount { get; init; }
     public ContainerState? State { get; init; }
     public ContainerState? LastState { get; init; }
+
+    /// <summary>What the node has given the container, since Kubernetes 1.33.</summary>
+    public ResourceRequirements? Resources { get; init; }
 }
 
 /// <summary>The state of a container; exactly one is set.</summary>

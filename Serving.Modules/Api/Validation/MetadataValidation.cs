@@ -152,7 +152,9 @@ internal static class MetadataValidation
 
     private static FieldError NoAutoscaling(IReadOnlyDictionary<string, string> annotations) =>
         annotations
-            .Keys.Where(k => k.StartsWith(AutoscalingKeys.Group, StringComparison.Ordinal))
+            .Keys.Where(k =>
+                k.StartsWith(AutoscalingKeys.Group, StringComparison.Ordinal) || k.StartsWith(ReserveKeys.Group, StringComparison.Ordinal)
+            )
             .Aggregate(
                 FieldError.None,
                 (errors, key) =>

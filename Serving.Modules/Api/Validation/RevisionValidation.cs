@@ -37,7 +37,11 @@ public static class RevisionValidation
             MetadataValidation.Check(value.Metadata, old?.Metadata, context)
             + MetadataValidation.OwnedLabel(value.Metadata, ServingKeys.Configuration, "Configuration")
         ).Via("metadata");
-        return old is not null ? errors : errors + Spec(value.Spec, context).Via("spec");
+        return old is not null
+            ? errors
+            : errors
+                + Spec(value.Spec, context).Via("spec")
+                + ReserveValidation.Check(value.Metadata.Annotations, value.Spec, context.Config).Via("metadata.annotations");
     }
 
     /// <summary>Validates a specification; paths are relative to it.</summary>
@@ -84,6 +88,7 @@ public static class RevisionValidation
         return Spec(template.Spec, context).Via("spec")
             + (
                 AutoscalingValidation.Check(annotations, context.Config.Autoscaler)
+                + ReserveValidation.Check(annotations, template.Spec, context.Config)
                 + MetadataValidation.Networking(annotations)
                 + Sidecar(annotations)
                 + MetadataValidation.WholeSeconds(Find(annotations, ServingKeys.ProgressDeadline), "progress-deadline", least: 1)

@@ -29,6 +29,14 @@ internal sealed class RoutingLabeler(
     /// <summary>The finalizer of other implementations for this purpose; a leftover one would keep a Route forever.</summary>
     private const string OtherFinalizer = "routes.serving.knative.dev";
 
+    private static readonly CacheIndex<Revision> RoutedRevisions = new(static value =>
+        value.Metadata.Annotations.Names(ServingKeys.Routes)
+    );
+
+    private static readonly CacheIndex<Configuration> RoutedConfigurations = new(static value =>
+        value.Metadata.Annotations.Names(ServingKeys.Routes)
+    );
+
     public string Name => "labeler";
 
     public async Task<Reconcile> ReconcileAsync(ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
@@ -52,8 +60,14 @@ internal sealed class RoutingLabeler(
         var steps = new StepFailures();
         if (gone || route!.IsReady() || route!.IsFailed())
         {
-            await ClearAsync(key, client, ApiResources.Revisions, revisions, wantedRevisions, steps, cancellation);
-            await ClearAsync(key, client, ApiResources.Configurations, configurations, wantedConfigurations, steps, cancellation);
+            var routed = revisions
+                .ByIndex(RoutedRevisions, key.Namespace, key.Name)
+                .Where(revision => route is not null || !IsAwaited(key, ConfigurationOf(revision)));
+            await ClearAsync(key, client, ApiResources.Revisions, routed, wantedRevisions, steps, cancellation);
+            var configured = configurations
+                .ByIndex(RoutedConfigurations, key.Namespace, key.Name)
+                .Where(configuration => route is not null || !IsAwaited(key, configuration));
+            await ClearAsync(key, client, ApiResources.Configurations, configured, wantedConfigurations, steps, cancellation);
         }
 
         foreach (var revision in wantedRevisions.Select(name => revisions.Get(key.Namespace, name)).OfType<Revision>())
@@ -119,23 +133,29 @@ internal sealed class RoutingLabeler(
         }
     }
 
+    private Configuration? ConfigurationOf(Revision revision) =>
+        configurations.Get(revision.Metadata.Namespace, revision.Metadata.Labels.Get(ServingKeys.Configuration));
+
+    /// <summary>Whether a Route that does not exist is about to be created: a Service creates its Configuration, which names the Route,
+    /// just before the Route. Clearing the name then would cost four writes, and the first Revision would be unreachable for a
+    /// moment.</summary>
+    private static bool IsAwaited(ObjectKey route, Configuration? configuration) =>
+        configuration is not null && Ownership.ControllerOf(configuration) is { Kind: "Service" } service && service.Name == route.Name;
+
     private async Task ClearAsync<T>(
         ObjectKey key,
         IKubernetesClient client,
         ResourceType<T> type,
-        ILister<T> lister,
+        IEnumerable<T> routed,
         HashSet<string> keep,
         StepFailures steps,
         CancellationToken cancellation
     )
         where T : class, IKubernetesObject
     {
-        foreach (var value in lister.List(key.Namespace))
+        foreach (var value in routed.Where(value => !keep.Contains(value.Metadata.Name)))
         {
-            if (!keep.Contains(value.Metadata.Name) && value.Metadata.Annotations.Names(ServingKeys.Routes).Contains(key.Name))
-            {
-                await steps.TryAsync(() => SetAsync(client, type, value, key.Name, remove: true, cancellation), cancellation);
-            }
+            await steps.TryAsync(() => SetAsync(client, type, value, key.Name, remove: true, cancellation), cancellation);
         }
     }
 

@@ -17,7 +17,7 @@ internal static class Terminations
         {
             return words.Length > 0 || end.ExitCode == 0
                 ? words
-                : string.Create(CultureInfo.InvariantCulture, $"exit code {end.ExitCode}, and nothing was written");
+                : string.Create(CultureInfo.InvariantCulture, $"exit code {end.ExitCode}, without a termination message or a log");
         }
 
         return words.Length > 0 ? $"{words} ({meaning})" : meaning;

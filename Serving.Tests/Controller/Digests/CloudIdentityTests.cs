@@ -314,7 +314,7 @@ public sealed class CloudIdentityTests
         _answers["GET /computeMetadata/v1/instance/service-accounts/default/token"] = _ => answer;
         var asking = () => new GoogleIdentity(_http, Endpoints(), _time).CredentialAsync("gcr.io", default).AsTask();
 
-        await asking.Should().ThrowAsync<IdentityException>().WithMessage("*not as documented*");
+        await asking.Should().ThrowAsync<IdentityException>().WithMessage("*unexpected response*");
     }
 
     [Test]

@@ -163,20 +163,43 @@ public sealed class DigestResolutionTests
     }
 
     [Test]
-    public void All_together_are_asked_for_ten_a_second_after_a_burst()
+    public void Retries_are_ten_a_second_after_a_burst_for_all_together()
     {
         var pace = new RetryPace(_time);
-        var waits = Enumerable.Range(0, 110).Select(_ => pace.Next(0)).ToList();
+        var waits = Enumerable.Range(0, 130).Select(_ => pace.Next(1)).ToList();
 
-        waits.Take(100).Should().OnlyContain(wait => wait == TimeSpan.Zero);
-        waits[^1].Should().Be(TimeSpan.FromSeconds(1));
+        waits.Take(100).Should().OnlyContain(wait => wait == TimeSpan.FromSeconds(1), "that is the delay of each");
+        waits[^1].Should().Be(TimeSpan.FromSeconds(3));
         new RetryPace(_time).Next(50).Should().Be(TimeSpan.FromSeconds(1000));
+    }
+
+    [Test]
+    public void First_attempts_do_not_wait_however_many_Revisions_there_are()
+    {
+        var asked = 0;
+        using var resolution = new DigestResolution(new Immediate(() => asked++), _time);
+
+        for (var number = 0; number < 1000; number++)
+        {
+            resolution.Poll(Named($"r{number}", $"image:{number}"), DeploymentConfig.Default).Should().NotBeNull();
+        }
+
+        asked.Should().Be(1000, "a registry that responds at once is not asked at the pace of retries");
     }
 
     private static Revision Named(string name, string image)
     {
         var revision = Samples.Revision(name);
         return revision with { Spec = Samples.Template(image).Spec };
+    }
+
+    private sealed class Immediate(Action asked) : IDigestResolver
+    {
+        public ValueTask<string> ResolveAsync(DigestRequest request, CancellationToken cancellation)
+        {
+            asked();
+            return ValueTask.FromResult("");
+        }
     }
 
     private sealed class Registry : IDigestResolver

@@ -123,7 +123,7 @@ public sealed class RegistryDigests : IDigestResolver
             }
             catch (IdentityException error)
             {
-                _logger.LogDebug(error, "No login for {Registry} from {Identity}; going on without", image.Registry, identity.Name);
+                _logger.LogDebug(error, "No login for {Registry} from {Identity}; continuing without it", image.Registry, identity.Name);
             }
         }
 

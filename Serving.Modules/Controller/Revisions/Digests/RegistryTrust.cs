@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
+using Serving.Concurrency.Sockets;
 
 namespace Serving.Controller.Revisions.Digests;
 
@@ -62,16 +63,14 @@ public static class RegistryTrust
     {
         ArgumentNullException.ThrowIfNull(extra);
         environment ??= Environment.GetEnvironmentVariable;
-        var handler = new SocketsHttpHandler
+        var handler = PoolConnections.CreateHandler();
+        handler.UseCookies = false;
+        handler.MaxConnectionsPerServer = MaximumConnections;
+        handler.PooledConnectionLifetime = TimeSpan.FromMinutes(5);
+        handler.SslOptions = new SslClientAuthenticationOptions
         {
-            UseCookies = false,
-            MaxConnectionsPerServer = MaximumConnections,
-            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-            SslOptions = new SslClientAuthenticationOptions
-            {
-                EnabledSslProtocols = Versions(environment),
-                CipherSuitesPolicy = Suites(environment),
-            },
+            EnabledSslProtocols = Versions(environment),
+            CipherSuitesPolicy = Suites(environment),
         };
         CheckCurves(environment, logger);
         if (File.Exists(extra))

@@ -4,7 +4,8 @@ namespace Serving.Controller.Revisions.Digests;
 
 /// <summary>
 /// The delay before a request to a registry: none for the first attempt, then 1 s, 2 s, 4 s … up to 1000 s for the same image of the same
-/// Revision, and for all images together a burst of 100 and then ten a second.
+/// Revision, and for the retries of all images together a burst of 100 and then ten a second. First attempts do not count: only the number
+/// of requests at once bounds them, or a thousand new Revisions would become ready at the pace of retries, however fast the registry is.
 /// </summary>
 internal sealed class RetryPace(TimeProvider time)
 {
@@ -15,10 +16,15 @@ internal sealed class RetryPace(TimeProvider time)
     private readonly Lock _gate = new();
     private DateTimeOffset _full = DateTimeOffset.MinValue;
 
-    /// <summary>The delay before an attempt after this many failures (not negative); the attempt is counted.</summary>
+    /// <summary>The delay before an attempt after this many failures (not negative); a retry is counted.</summary>
     public TimeSpan Next(int failures)
     {
-        var own = failures == 0 ? TimeSpan.Zero : Delays.After(failures);
+        if (failures == 0)
+        {
+            return TimeSpan.Zero;
+        }
+
+        var own = Delays.After(failures);
         lock (_gate)
         {
             // The time at which the bucket will be full again encodes how many tokens are left.

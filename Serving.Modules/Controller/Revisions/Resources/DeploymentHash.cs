@@ -1,5 +1,5 @@
+using System.Buffers;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Serving.Api.Core;
 
 namespace Serving.Controller.Revisions.Resources;
@@ -20,7 +20,7 @@ internal static class DeploymentHash
 
     public static string Of(Deployment deployment)
     {
-        var document = JsonSerializer.SerializeToNode(
+        using var document = JsonSerializer.SerializeToDocument(
             new Deployment
             {
                 Metadata = new ObjectMeta { Labels = deployment.Metadata.Labels, Annotations = deployment.Metadata.Annotations },
@@ -28,11 +28,17 @@ internal static class DeploymentHash
             },
             Serving.Api.Resources.Deployments.Json
         );
-        var hash = Offset;
-        foreach (var character in Sorted(document)!.ToJsonString())
+        var sorted = new ArrayBufferWriter<byte>(4096);
+        using (var writer = new Utf8JsonWriter(sorted))
         {
-            hash = unchecked((hash ^ (byte)character) * Prime);
-            hash = unchecked((hash ^ (byte)(character >> 8)) * Prime);
+            WriteSorted(writer, document.RootElement);
+        }
+
+        // The writer escapes what is not ASCII. A character counts as two bytes, of which the second is zero.
+        var hash = Offset;
+        foreach (var character in sorted.WrittenSpan)
+        {
+            hash = unchecked((hash ^ character) * Prime * Prime);
         }
 
         var text = "";
@@ -44,13 +50,32 @@ internal static class DeploymentHash
         return Ours + text;
     }
 
-    private static JsonNode? Sorted(JsonNode? node) =>
-        node switch
+    private static void WriteSorted(Utf8JsonWriter writer, JsonElement value)
+    {
+        switch (value.ValueKind)
         {
-            JsonObject value => new JsonObject(
-                value.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => KeyValuePair.Create(pair.Key, Sorted(pair.Value)))
-            ),
-            JsonArray value => new JsonArray([.. value.Select(Sorted)]),
-            _ => node?.DeepClone(),
-        };
+            case JsonValueKind.Object:
+                writer.WriteStartObject();
+                foreach (var property in value.EnumerateObject().OrderBy(static property => property.Name, StringComparer.Ordinal))
+                {
+                    writer.WritePropertyName(property.Name);
+                    WriteSorted(writer, property.Value);
+                }
+
+                writer.WriteEndObject();
+                break;
+            case JsonValueKind.Array:
+                writer.WriteStartArray();
+                foreach (var item in value.EnumerateArray())
+                {
+                    WriteSorted(writer, item);
+                }
+
+                writer.WriteEndArray();
+                break;
+            default:
+                value.WriteTo(writer);
+                break;
+        }
+    }
 }

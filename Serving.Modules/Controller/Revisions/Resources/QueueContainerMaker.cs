@@ -1,4 +1,5 @@
 using System.Globalization;
+using Serving.Api.Autoscaling;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
@@ -89,6 +90,10 @@ internal static class QueueContainerMaker
             Text("QUEUE_PROXY_TLS_CURVE_PREFERENCES", deployment.QueueSidecarTlsCurvePreferences),
             Flag("ENABLE_MULTI_CONTAINER_PROBES", config.Features.MultiContainerProbing == FeatureFlag.Enabled),
             Text("OBSERVABILITY_CONFIG", QueueObservability.Encode(config.Observability)),
+            // Only where it is set: another variable would replace the pods of all revisions.
+            .. EphemeralPods.MaxRequests(revision.Metadata.Annotations) is { } most
+                ? [Number("QUEUE_MAX_REQUESTS", most)]
+                : Array.Empty<EnvVar>(),
         ];
     }
 

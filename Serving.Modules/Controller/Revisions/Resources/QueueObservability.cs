@@ -35,6 +35,15 @@ internal static class QueueObservability
                 config.RequestMetricsEndpoint,
                 config.RequestMetricsExportInterval
             );
+            if (config.LoggingProtocol != "none")
+            {
+                // Ours; other queue-proxies ignore it.
+                json.WriteStartObject("logging");
+                Text(json, "protocol", config.LoggingProtocol);
+                Text(json, "endpoint", config.LoggingEndpoint);
+                json.WriteEndObject();
+            }
+
             Flag(json, "EnableVarLogCollection", config.LoggingEnableVarLogCollection);
             Text(json, "LoggingURLTemplate", config.LoggingRevisionUrlTemplate);
             Flag(json, "enableRequestLog", config.LoggingEnableRequestLog);

@@ -23,7 +23,9 @@ internal static class RevisionMetadata
     /// <summary>Annotations of the Deployment and the Images: those not related to scaling and routing.</summary>
     public static SortedDictionary<string, string> Annotations(Revision revision) =>
         revision.Metadata.Annotations.Without(key =>
-            IsRoutingState(key) || key.StartsWith(AutoscalingKeys.Group, StringComparison.Ordinal)
+            IsRoutingState(key)
+            || key.StartsWith(AutoscalingKeys.Group, StringComparison.Ordinal)
+            || key.StartsWith(ReserveKeys.Group, StringComparison.Ordinal)
         );
 
     /// <summary>Annotations of the PodAutoscaler: including scaling.</summary>

@@ -56,7 +56,7 @@ internal sealed class AmazonCredentialSource(HttpClient http, CloudEndpoints end
             ),
         };
         message.Headers.Accept.ParseAdd("application/json");
-        return await CloudAnswers.JsonAsync(
+        return await CloudResponses.JsonAsync(
             http,
             message,
             static answer =>
@@ -82,7 +82,7 @@ internal sealed class AmazonCredentialSource(HttpClient http, CloudEndpoints end
             message.Headers.TryAddWithoutValidation("Authorization", authorization);
         }
 
-        return await CloudAnswers.JsonAsync(http, message, static answer => Read(answer, "Token"), cancellation);
+        return await CloudResponses.JsonAsync(http, message, static answer => Read(answer, "Token"), cancellation);
     }
 
     private async Task<AmazonCredentials> MachineAsync(CancellationToken cancellation)
@@ -94,12 +94,12 @@ internal sealed class AmazonCredentialSource(HttpClient http, CloudEndpoints end
 
         var ask = new HttpRequestMessage(HttpMethod.Put, new Uri(endpoints.AmazonMetadata, "latest/api/token"));
         ask.Headers.Add("X-aws-ec2-metadata-token-ttl-seconds", "300");
-        var session = await CloudAnswers.TextAsync(http, ask, cancellation);
-        var roles = await CloudAnswers.TextAsync(http, Metadata("latest/meta-data/iam/security-credentials/"), cancellation);
+        var session = await CloudResponses.TextAsync(http, ask, cancellation);
+        var roles = await CloudResponses.TextAsync(http, Metadata("latest/meta-data/iam/security-credentials/"), cancellation);
         var role = roles.Split('\n')[0].Trim();
         return role.Length == 0
             ? throw new IdentityException("the machine has no role")
-            : await CloudAnswers.JsonAsync(
+            : await CloudResponses.JsonAsync(
                 http,
                 Metadata($"latest/meta-data/iam/security-credentials/{role}"),
                 static answer => Read(answer, "Token"),

@@ -94,7 +94,7 @@ public sealed partial class AmazonIdentity : IRegistryIdentity
         message.Content.Headers.ContentType = new MediaTypeHeaderValue("application/x-amz-json-1.1");
         message.Headers.Add("X-Amz-Target", action);
         AmazonSignature.Sign(message, body, keys, region, service, _time.GetUtcNow());
-        return await CloudAnswers.JsonAsync(
+        return await CloudResponses.JsonAsync(
             _http,
             message,
             answer =>

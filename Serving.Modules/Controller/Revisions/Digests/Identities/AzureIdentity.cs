@@ -61,7 +61,7 @@ public sealed class AzureIdentity : IRegistryIdentity
         }
 
         var message = Post(new Uri(_endpoints.AzureRegistry(registry), "oauth2/exchange"), form);
-        var refresh = await CloudAnswers.JsonAsync(_http, message, static answer => answer.Required("refresh_token"), cancellation);
+        var refresh = await CloudResponses.JsonAsync(_http, message, static answer => answer.Required("refresh_token"), cancellation);
 
         // A refresh token of the registry: its token service accepts it as an identity token, not as a password.
         return (new RegistryCredential("", "", IdentityToken: refresh), Expiry(refresh));
@@ -96,7 +96,7 @@ public sealed class AzureIdentity : IRegistryIdentity
             message.Headers.Add("Metadata", "true");
         }
 
-        return await CloudAnswers.JsonAsync(_http, message, static answer => answer.Required("access_token"), cancellation);
+        return await CloudResponses.JsonAsync(_http, message, static answer => answer.Required("access_token"), cancellation);
     }
 
     private HttpRequestMessage ClientCredentials(string tenant, string client, Dictionary<string, string> form)

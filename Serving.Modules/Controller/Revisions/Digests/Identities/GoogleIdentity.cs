@@ -44,7 +44,7 @@ public sealed class GoogleIdentity : IRegistryIdentity
             : _endpoints.GoogleMetadata;
         var message = new HttpRequestMessage(HttpMethod.Get, new Uri(server, "computeMetadata/v1/instance/service-accounts/default/token"));
         message.Headers.Add("Metadata-Flavor", "Google");
-        var (token, seconds) = await CloudAnswers.JsonAsync(
+        var (token, seconds) = await CloudResponses.JsonAsync(
             _http,
             message,
             static answer => (answer.Required("access_token"), answer.Number("expires_in")),

@@ -47,10 +47,10 @@ internal sealed class RegistrySession(
         using var get = await AskAsync(HttpMethod.Get, cancellation);
         if (!get.IsSuccessStatusCode)
         {
-            throw await RegistryAnswers.RefusalAsync(get, cancellation);
+            throw await RegistryResponses.RefusalAsync(get, cancellation);
         }
 
-        return DigestOf(get) ?? "sha256:" + Convert.ToHexStringLower(SHA256.HashData(await RegistryAnswers.ReadAsync(get, cancellation)));
+        return DigestOf(get) ?? "sha256:" + Convert.ToHexStringLower(SHA256.HashData(await RegistryResponses.ReadAsync(get, cancellation)));
     }
 
     private static string? DigestOf(HttpResponseMessage response) =>
@@ -73,7 +73,7 @@ internal sealed class RegistrySession(
         {
             if (Challenge.Of(response) is not { } challenge)
             {
-                throw await RegistryAnswers.RefusalAsync(response, cancellation);
+                throw await RegistryResponses.RefusalAsync(response, cancellation);
             }
 
             var login = await credential(cancellation);
@@ -172,12 +172,12 @@ internal sealed class RegistrySession(
     {
         if (!response.IsSuccessStatusCode)
         {
-            throw await RegistryAnswers.RefusalAsync(response, cancellation);
+            throw await RegistryResponses.RefusalAsync(response, cancellation);
         }
 
         try
         {
-            using var document = JsonDocument.Parse(await RegistryAnswers.ReadAsync(response, cancellation));
+            using var document = JsonDocument.Parse(await RegistryResponses.ReadAsync(response, cancellation));
             foreach (var name in (string[])["token", "access_token"])
             {
                 if (document.RootElement.TryGetProperty(name, out var token) && token.GetString() is { Length: > 0 } text)

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Serving.Controller.Revisions.Digests.Registries;
 
 /// <summary>Reads response bodies of registries, with a size limit; errors use the format of the distribution specification.</summary>
-internal static class RegistryAnswers
+internal static class RegistryResponses
 {
     /// <summary>Larger than any manifest or token, in bytes.</summary>
     private const int LongestBody = 4 << 20;

@@ -3,19 +3,24 @@ using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.WellKnown;
 
-namespace Serving.Controller.Revisions.Resources;
+namespace Serving.Api.Knative;
 
 /// <summary>
 /// The resource requests and limits of the sidecar: config-deployment's values, then a percentage of the user container's (within bounds),
 /// then the Revision's own annotations; the last one that is set wins.
 /// </summary>
-internal static class QueueResources
+public static class QueueResources
 {
     private const decimal Mi = 1024 * 1024;
 
     // The maximum of the reference's 64-bit milli-units; larger amounts are clamped to the same bounds.
     private const decimal MostAmount = long.MaxValue / 1000m;
 
+    /// <summary>The sidecar's requests and limits.</summary>
+    /// <param name="config">config-deployment.</param>
+    /// <param name="annotations">The annotations of the Revision.</param>
+    /// <param name="user">The resources of the user container.</param>
+    /// <param name="useDefaults">Whether a value that config-deployment does not set has a default.</param>
     public static ResourceRequirements Make(
         DeploymentConfig config,
         IReadOnlyDictionary<string, string> annotations,
@@ -23,6 +28,8 @@ internal static class QueueResources
         bool useDefaults
     )
     {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(annotations);
         var requests = new SortedDictionary<string, Quantity>(StringComparer.Ordinal);
         var limits = new SortedDictionary<string, Quantity>(StringComparer.Ordinal);
         Set(requests, "cpu", config.QueueSidecarCpuRequest ?? Default("25m"));

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Serving.Controller.Revisions.Digests.Identities;
 
 /// <summary>Calls a cloud's services and reads their JSON; an unexpected response is an <see cref="IdentityException"/>.</summary>
-internal static class CloudAnswers
+internal static class CloudResponses
 {
     private const int LongestBody = 1 << 20;
 
@@ -44,7 +44,7 @@ internal static class CloudAnswers
             when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or IndexOutOfRangeException
             )
         {
-            throw new IdentityException($"{asked}: the answer is not as documented: {error.Message}", error);
+            throw new IdentityException($"{asked}: unexpected response: {error.Message}", error);
         }
     }
 
