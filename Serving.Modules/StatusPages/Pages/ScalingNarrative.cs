@@ -1,0 +1,192 @@
+using Serving.Dataplane.Inspection;
+using Serving.StatusPages.Models;
+using static Serving.StatusPages.Pages.Show;
+
+namespace Serving.StatusPages.Pages;
+
+/// <summary>Tells the autoscaler's reasoning in words. Pure.</summary>
+internal static class ScalingNarrative
+{
+    /// <summary>The steps of the latest decision, in the order in which they are made.</summary>
+    /// <param name="explanation">The decider's numbers.</param>
+    /// <param name="mode">The mode of the ServerlessService; empty while unknown.</param>
+    /// <param name="now">The time.</param>
+    public static IReadOnlyList<ReasoningStep> Steps(ScalingExplanation explanation, string mode, DateTimeOffset now)
+    {
+        if (explanation.Decision is not { } made)
+        {
+            return
+            [
+                new(
+                    "Load",
+                    "unknown",
+                    explanation.CollectionFailure is { } failure
+                        ? $"There are no stats, because collecting them fails: {failure}"
+                        : "There are no stats yet: neither an activator has reported requests, nor was a pod scraped."
+                ),
+            ];
+        }
+
+        return
+        [
+            Load(explanation, made),
+            Wish(explanation, made),
+            Rates(explanation, made),
+            PanicMode(explanation, made, now),
+            Delay(explanation, made),
+            Bounds(explanation, made),
+            Zero(explanation),
+            Burst(explanation, made, mode),
+        ];
+    }
+
+    /// <summary>The parameters, which come from annotations of the revision or from config-autoscaler.</summary>
+    public static IReadOnlyList<ReasoningStep> Parameters(ScalingExplanation e) =>
+        [
+            new("Metric", e.Metric, e.Metric == "rps" ? "Requests per second." : "Requests in flight."),
+            new("Target per pod", Number(e.Target), $"The utilization target of {Number(e.Total)}, the most that one pod should get."),
+            new("Stable window", Duration(e.StableWindow), "The time over which the load is averaged."),
+            new("Panic window", Duration(e.PanicWindow), "The short time over which a surge is noticed."),
+            new(
+                "Panic threshold",
+                $"{Number(e.PanicThreshold)}×",
+                "Panic mode begins when the panic window requires this many times the ready pods."
+            ),
+            new("Scale-up rate", $"{Number(e.MaxScaleUpRate)}×", "The most by which one decision multiplies the pods."),
+            new("Scale-down rate", $"{Number(e.MaxScaleDownRate)}×", "The most by which one decision divides the pods."),
+            new("Scale-down delay", Duration(e.ScaleDownDelay), "How long the load must be lower before pods are removed."),
+            new(
+                "min-scale",
+                Number(e.MinScale),
+                e.IsReachable ? "The least pods." : "The least pods; not in effect, because no Route refers to the revision."
+            ),
+            new("max-scale", e.MaxScale == 0 ? "no limit" : Number(e.MaxScale), "The most pods."),
+            new(
+                "initial-scale",
+                Number(e.InitialScale),
+                e.IsInitialized ? "Reached before; it has no effect any more." : "Not reached yet: it is the least until then."
+            ),
+            new(
+                "activation-scale",
+                e.ActivationScale > 1 ? Number(e.ActivationScale) : "1",
+                "The least pods when the scale rises from zero."
+            ),
+            new(
+                "Target burst capacity",
+                e.TargetBurstCapacity is -1 ? "-1" : Number(e.TargetBurstCapacity),
+                e.TargetBurstCapacity switch
+                {
+                    -1 => "Activators are always in the path.",
+                    0 => "Activators are in the path only at zero pods.",
+                    _ => "The spare capacity that pods need before activators leave the path.",
+                }
+            ),
+            new(
+                "Scale to zero",
+                e.ScalesToZero ? "enabled" : "disabled",
+                e.ScalesToZero
+                    ? $"After a stable window without traffic; the last pod stays at most {Duration(e.ScaleToZeroGracePeriod)} until activators are in the path, and at least {Duration(e.LastPodRetention)}."
+                    : "One pod always stays."
+            ),
+        ];
+
+    private static ReasoningStep Load(ScalingExplanation e, ScalingDecision made) =>
+        new(
+            "Load",
+            $"{Number(made.Stable)} stable, {Number(made.Panic)} panic",
+            $"The average {(e.Metric == "rps" ? "requests per second" : "concurrency")} of all pods together, over the last {Duration(e.StableWindow)} and the last {Duration(e.PanicWindow)}."
+        );
+
+    private static ReasoningStep Wish(ScalingExplanation e, ScalingDecision made) =>
+        new(
+            "Pods that the load requires",
+            $"{Number(made.StableWish)} stable, {Number(made.PanicWish)} panic",
+            $"The load divided by the target of {Number(e.Target)} per pod, rounded up."
+        );
+
+    private static ReasoningStep Rates(ScalingExplanation e, ScalingDecision made)
+    {
+        var activation =
+            e.ActivationScale > 1 && (made.StablePods == e.ActivationScale || made.PanicPods == e.ActivationScale)
+                ? $" The activation scale is {Number(e.ActivationScale)}."
+                : "";
+        return new(
+            "Within the rates of change",
+            $"{Number(made.StablePods)} stable, {Number(made.PanicPods)} panic",
+            $"{Count(made.ReadyPods, "pod")} ready: one decision may go down to {Number(made.Least)} and up to {Number(made.Most)}.{activation}"
+        );
+    }
+
+    private static ReasoningStep PanicMode(ScalingExplanation e, ScalingDecision made, DateTimeOffset now)
+    {
+        var ratio = made.PanicWish / Math.Max(1, made.ReadyPods);
+        var compared = $"The panic window requires {Number(ratio)} times the ready pods; the threshold is {Number(e.PanicThreshold)}.";
+        return made.PanickingSince is { } since
+            ? new(
+                "Panic mode",
+                $"on: {Count(made.BeforeDelay, "pod")}",
+                $"{compared} The threshold was last exceeded {Ago(since, now)}. Until a stable window has passed without that, the scale only rises."
+            )
+            : new("Panic mode", $"off: {Count(made.BeforeDelay, "pod")}", $"{compared} So the stable window counts.");
+    }
+
+    private static ReasoningStep Delay(ScalingExplanation e, ScalingDecision made) =>
+        new(
+            "Scale-down delay",
+            Count(made.DesiredPods, "pod"),
+            e.ScaleDownDelay > TimeSpan.Zero
+                ? $"The most that was required during the last {Duration(e.ScaleDownDelay)}."
+                : "There is no delay."
+        );
+
+    private static ReasoningStep Bounds(ScalingExplanation e, ScalingDecision made)
+    {
+        var bounds = $"At least {Number(e.LowerBound)}, at most {(e.UpperBound == 0 ? "any number" : Number(e.UpperBound))}.";
+        return new(
+            "Within min-scale and max-scale",
+            Count(e.Bounded ?? made.DesiredPods, "pod"),
+            e.Bounded == made.DesiredPods ? bounds : $"{bounds} That changes {Number(made.DesiredPods)} to {Number(e.Bounded ?? 0)}."
+        );
+    }
+
+    private static ReasoningStep Zero(ScalingExplanation e) =>
+        e.Requested is not { } requested
+            ? new("Requested from Kubernetes", "unknown", "The revision is still being activated, or was not reconciled yet.")
+            : new(
+                "Requested from Kubernetes",
+                Count(requested, "pod"),
+                (e.Bounded, requested) switch
+                {
+                    (0, 0) => "There is no traffic, and activators take the next request.",
+                    (0, _) when !e.ScalesToZero => "Scaling to zero is disabled.",
+                    (0, _) =>
+                        "There is no traffic, but the last pod stays until the revision was idle for a stable window and activators are in the path.",
+                    var (bounded, now) when bounded == now => "As decided.",
+                    _ => "The next reconcile applies the decision.",
+                }
+            );
+
+    private static ReasoningStep Burst(ScalingExplanation e, ScalingDecision made, string mode)
+    {
+        var shown = mode.Length == 0 ? "" : $", mode {mode}";
+        return e.TargetBurstCapacity switch
+        {
+            -1 => new(
+                "Excess burst capacity",
+                $"none{shown}",
+                "The target burst capacity is -1: activators are always in the path (Proxy)."
+            ),
+            0 => new("Excess burst capacity", $"0{shown}", "The target burst capacity is 0: activators are in the path only at zero pods."),
+            _ => new(
+                "Excess burst capacity",
+                $"{Number(made.ExcessBurstCapacity)}{shown}",
+                $"{Count(made.ReadyPods, "ready pod")} × {Number(e.Total)} − {Number(e.TargetBurstCapacity)} target burst capacity − {Number(made.Panic)} load. "
+                    + (
+                        made.ExcessBurstCapacity < 0
+                            ? "It is negative, so activators stay in the path and hold what the pods cannot take (Proxy)."
+                            : "It is not negative, so requests go to the pods directly (Serve)."
+                    )
+            ),
+        };
+    }
+}

@@ -1,0 +1,141 @@
+using FluentAssertions;
+using NUnit.Framework;
+using Serving.Api;
+using Serving.StatusPages.Models;
+using Serving.StatusPages.Pages;
+using Serving.StatusPages.Sources;
+
+namespace Serving.Tests.StatusPages;
+
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class ScalingPageTests
+{
+    private readonly StatusWorld _world = new();
+
+    [SetUp]
+    public void PutRevision() => _world.PutRevision("hello-00001", "hello");
+
+    [Test]
+    public void Each_step_of_the_decision_has_its_result_and_its_reason()
+    {
+        _world.Scaling = new(true, null, null, _world.Explanation(_world.Decision()));
+
+        var page = Build();
+
+        page.Steps.Select(step => $"{step.Title}: {step.Result}")
+            .Should()
+            .Equal(
+                "Load: 18.5 stable, 20 panic",
+                "Pods that the load requires: 3 stable, 3 panic",
+                "Within the rates of change: 3 stable, 3 panic",
+                "Panic mode: off: 3 pods",
+                "Scale-down delay: 3 pods",
+                "Within min-scale and max-scale: 3 pods",
+                "Requested from Kubernetes: 3 pods",
+                "Excess burst capacity: -201, mode Serve"
+            );
+        page.Steps[1].Why.Should().Contain("target of 7 per pod");
+        page.Steps[^1].Why.Should().Contain("3 ready pods × 10 − 211 target burst capacity − 20 load").And.Contain("Proxy");
+        page.Mode.Should().Be("Serve");
+        page.Activators.Should().Be(2);
+        page.Leader.Should().BeNull();
+    }
+
+    [Test]
+    public void Panic_mode_says_why_it_is_on_and_that_the_scale_only_rises()
+    {
+        _world.Scaling = new(
+            true,
+            null,
+            null,
+            _world.Explanation(
+                _world.Decision() with
+                {
+                    PanicWish = 9,
+                    PanickingSince = _world.Time.GetUtcNow() - TimeSpan.FromSeconds(20),
+                    BeforeDelay = 9,
+                }
+            )
+        );
+
+        var step = Build().Steps.Single(step => step.Title == "Panic mode");
+
+        step.Result.Should().Be("on: 9 pods");
+        step.Why.Should().Contain("3 times the ready pods; the threshold is 2").And.Contain("20s ago").And.Contain("only rises");
+    }
+
+    [Test]
+    public void A_limit_that_changes_the_decision_is_named()
+    {
+        _world.Scaling = new(true, null, null, _world.Explanation(_world.Decision() with { DesiredPods = 8 }) with { Bounded = 5 });
+
+        Build()
+            .Steps.Single(step => step.Title == "Within min-scale and max-scale")
+            .Why.Should()
+            .Be("At least 0, at most 5. That changes 8 to 5.");
+    }
+
+    [Test]
+    public void The_last_pod_that_stays_is_explained()
+    {
+        _world.Scaling = new(
+            true,
+            null,
+            null,
+            _world.Explanation(_world.Decision() with { DesiredPods = 0 }) with
+            {
+                Bounded = 0,
+                Requested = 1,
+            }
+        );
+
+        Build().Steps.Single(step => step.Title == "Requested from Kubernetes").Why.Should().Contain("the last pod stays until");
+    }
+
+    [Test]
+    public void A_replica_that_does_not_decide_names_the_one_that_does()
+    {
+        _world.Scaling = new ScalingReading(false, "serving-1", "autoscaler.00-of-03", null);
+
+        var page = Build();
+
+        page.Leader.Should().Be("serving-1");
+        page.Summary.Should().Contain("serving-1").And.Contain("autoscaler.00-of-03");
+        page.Steps.Should().BeEmpty();
+    }
+
+    [Test]
+    public void Without_stats_it_says_what_it_waits_for()
+    {
+        _world.Scaling = new(true, null, null, _world.Explanation() with { CollectionFailure = "connection refused" });
+
+        Build().Steps.Should().ContainSingle().Which.Why.Should().Contain("connection refused");
+    }
+
+    [Test]
+    public void The_HPA_decides_for_its_class()
+    {
+        var autoscaler = _world.Caches.Find(Resources.PodAutoscalers)!.Get("default", "hello-00001")!;
+        _world.Caches.Put(
+            autoscaler with
+            {
+                Metadata = autoscaler.Metadata with
+                {
+                    Annotations = new Dictionary<string, string> { ["autoscaling.knative.dev/class"] = "hpa.autoscaling.knative.dev" },
+                },
+            }
+        );
+
+        Build().Summary.Should().Contain("HorizontalPodAutoscaler");
+    }
+
+    [Test]
+    public void Every_parameter_has_a_meaning()
+    {
+        _world.Scaling = new(true, null, null, _world.Explanation(_world.Decision()));
+
+        Build().Parameters.Should().HaveCountGreaterThan(12).And.OnlyContain(row => row.Result.Length > 0 && row.Why.Length > 0);
+    }
+
+    private ScalingPage Build() => (ScalingPage)new ScalingBuilder(_world.Caches, _world, _world.Time).Build("default", "hello-00001");
+}
