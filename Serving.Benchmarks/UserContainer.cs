@@ -22,7 +22,7 @@ internal static class UserContainer
             }
         );
         await using var server = new DataplaneServer(
-            new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, port)], InlineScheduling = true },
+            new DataplaneServerOptions { Endpoints = [new(IPAddress.Loopback, port)] },
             static context =>
             {
                 context.Response.ContentType = "text/plain";

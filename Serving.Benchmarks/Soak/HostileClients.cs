@@ -16,6 +16,9 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
     private const int HeaderOfAmplification = 3900;
     private const int RepeatsOfAmplification = 62;
 
+    // As many as a server that bounds the growth of each head serves.
+    private const int RepeatsAllowed = 1;
+
     private static readonly string[] Malformed =
     [
         "POST / HTTP/1.1\r\nHost: {0}\r\nContent-Length: +5\r\n\r\nhello",
@@ -36,7 +39,8 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
     /// <summary>Runs all of them until cancelled.</summary>
     public Task RunAsync(CancellationToken cancellation) =>
         Task.WhenAll([
-            .. Enumerable.Range(0, 5).Select(_ => LoopAsync(AmplifyAsync, cancellation)),
+            .. Enumerable.Range(0, 5).Select(_ => LoopAsync(token => AmplifyAsync(RepeatsOfAmplification, token), cancellation)),
+            .. Enumerable.Range(0, 5).Select(_ => LoopAsync(token => AmplifyAsync(RepeatsAllowed, token), cancellation)),
             .. Enumerable.Range(0, 4).Select(_ => LoopAsync(LeaveHeadOpenAsync, cancellation)),
             .. Enumerable.Range(0, 30).Select(i => LoopAsync(token => SayLittleAsync(i, token), cancellation)),
             .. Enumerable.Range(0, 20).Select(_ => LoopAsync(HoldBodyAsync, cancellation)),
@@ -64,8 +68,8 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
         }
     }
 
-    // 950 streams with 240 KB of headers each, sent in about 100 bytes each, queued for a busy Service.
-    private async Task AmplifyAsync(CancellationToken cancellation)
+    // 950 streams with up to 240 KB of headers each, sent in about 100 bytes each, queued for a busy Service.
+    private async Task AmplifyAsync(int repeats, CancellationToken cancellation)
     {
         using var client = await RawHttp2.ConnectAsync(gateway);
         byte[] head = RawHttp2.Literals((":method", "GET"), (":scheme", "http"), (":path", "/?sleep=1000"), (":authority", busy));
@@ -74,22 +78,13 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
                 1,
                 RawHttp2.EndStream | RawHttp2.EndHeaders,
                 1,
-                [
-                    .. head,
-                    .. RawHttp2.Indexed("x-large", new string('a', HeaderOfAmplification)),
-                    .. RawHttp2.Repeat(RepeatsOfAmplification - 1),
-                ]
+                [.. head, .. RawHttp2.Indexed("x-large", new string('a', HeaderOfAmplification)), .. RawHttp2.Repeat(repeats - 1)]
             )
         );
         for (var i = 1; i < 950 && !client.Closed.IsCompleted; i++)
         {
             await client.SendAsync(
-                RawHttp2.Frame(
-                    1,
-                    RawHttp2.EndStream | RawHttp2.EndHeaders,
-                    1 + (2 * i),
-                    [.. head, .. RawHttp2.Repeat(RepeatsOfAmplification)]
-                )
+                RawHttp2.Frame(1, RawHttp2.EndStream | RawHttp2.EndHeaders, 1 + (2 * i), [.. head, .. RawHttp2.Repeat(repeats)])
             );
             if (i % 50 == 0)
                 await Task.Delay(TimeSpan.FromMilliseconds(100), cancellation);

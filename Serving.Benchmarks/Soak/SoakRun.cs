@@ -8,9 +8,9 @@ namespace Serving.Benchmarks.Soak;
 /// clients.</summary>
 /// <param name="gateway">The gateway's external listener.</param>
 /// <param name="good">The host of a Service that responds at once.</param>
-/// <param name="busy">The host of a Service that handles one slow request at a time.</param>
+/// <param name="attack">Starts the hostile clients.</param>
 /// <param name="process">The process whose memory is measured.</param>
-internal sealed class SoakRun(IPEndPoint gateway, string good, string busy, int process)
+internal sealed class SoakRun(IPEndPoint gateway, string good, Func<IHostileTraffic> attack, int process)
 {
     private static readonly TimeSpan MemoryPeriod = TimeSpan.FromSeconds(5);
 
@@ -30,12 +30,11 @@ internal sealed class SoakRun(IPEndPoint gateway, string good, string busy, int 
         await SendAtRateAsync(http, rate, TimeSpan.FromSeconds(5));
         var quiet = await SendAtRateAsync(http, rate, alone);
         using var stop = new CancellationTokenSource();
-        var hostile = new HostileClients(gateway, good, busy);
-        var attack = hostile.RunAsync(stop.Token);
+        await using var hostile = attack();
         var memory = SampleMemoryAsync(stop.Token);
         var loud = await SendAtRateAsync(http, rate, beside);
         await stop.CancelAsync();
-        await attack;
+        var connections = await hostile.StopAsync();
         return new SoakReport
         {
             Rate = rate,
@@ -47,7 +46,7 @@ internal sealed class SoakRun(IPEndPoint gateway, string good, string busy, int 
             P99MillisecondsAlone = Percentile(quiet, 0.99),
             P50MillisecondsBeside = Percentile(loud, 0.5),
             P99MillisecondsBeside = Percentile(loud, 0.99),
-            HostileConnections = hostile.Connections,
+            HostileConnections = connections,
             ResidentMebibytes = await memory,
         };
     }

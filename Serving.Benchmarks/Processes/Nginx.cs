@@ -1,0 +1,121 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Serving.Benchmarks.Processes;
+
+/// <summary>nginx as a proxy before one server, set up as for production: two workers, connections kept open on both sides, no access
+/// log. Dispose stops it and deletes its files.</summary>
+internal sealed class Nginx : IAsyncDisposable
+{
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
+
+    private readonly DirectoryInfo _directory;
+    private readonly LocalProcess _process;
+
+    private Nginx(DirectoryInfo directory, LocalProcess process, IPEndPoint address) =>
+        (_directory, _process, Address) = (directory, process, address);
+
+    /// <summary>Its path; null when it is not installed.</summary>
+    public static string? Path { get; } = Programs.Find("nginx");
+
+    /// <summary>Where it listens.</summary>
+    public IPEndPoint Address { get; }
+
+    /// <summary>The CPU time of all its processes.</summary>
+    public TimeSpan Cpu => ProcessTree.Cpu(_process.Id);
+
+    /// <summary>The resident memory of all its processes, in MiB.</summary>
+    public double ResidentMebibytes => ProcessTree.ResidentMebibytes(_process.Id);
+
+    /// <summary>Starts it.</summary>
+    /// <param name="upstream">Address and port of the server behind it.</param>
+    /// <exception cref="InvalidOperationException">It ended.</exception>
+    public static async Task<Nginx> StartAsync(string upstream)
+    {
+        var directory = Directory.CreateTempSubdirectory("serving-nginx-");
+        var address = new IPEndPoint(IPAddress.Loopback, FreePorts.Next());
+        var file = System.IO.Path.Combine(directory.FullName, "nginx.conf");
+        await File.WriteAllTextAsync(file, Configuration(directory.FullName, address, upstream));
+        var nginx = new Nginx(
+            directory,
+            new LocalProcess(
+                Path ?? throw new InvalidOperationException("nginx is not on the PATH."),
+                ["-c", file, "-p", directory.FullName]
+            ),
+            address
+        );
+        try
+        {
+            await nginx.ListensAsync();
+            return nginx;
+        }
+        catch
+        {
+            await nginx.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _process.DisposeAsync();
+        _directory.Delete(recursive: true);
+    }
+
+    private async Task ListensAsync()
+    {
+        using var limit = new CancellationTokenSource(StartLimit);
+        while (true)
+        {
+            if (_process.HasExited)
+                throw new InvalidOperationException($"nginx ended:\n{_process.Output}");
+            try
+            {
+                using var client = new TcpClient();
+                await client.ConnectAsync(Address, limit.Token);
+                return;
+            }
+            catch (SocketException)
+            {
+                // It does not listen yet.
+                await Task.Delay(TimeSpan.FromMilliseconds(20), limit.Token);
+            }
+        }
+    }
+
+    private static string Configuration(string directory, IPEndPoint address, string upstream)
+    {
+        string[] paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $$"""
+            {{(Environment.IsPrivilegedProcess ? "user root;" : "")}}
+            daemon off;
+            worker_processes 2;
+            pid {{directory}}/nginx.pid;
+            error_log stderr error;
+            events { worker_connections 4096; }
+            http {
+              access_log off;
+              {{string.Concat(paths.Select(path => $"{path}_temp_path {directory}/{path}; "))}}
+              keepalive_requests 1000000000;
+              upstream program {
+                server {{upstream}};
+                keepalive 64;
+                keepalive_requests 1000000000;
+              }
+              server {
+                listen {{address}} backlog=4096;
+                location / {
+                  proxy_pass http://program;
+                  proxy_http_version 1.1;
+                  proxy_set_header Connection "";
+                  proxy_set_header Host $host;
+                }
+              }
+            }
+            """
+        );
+    }
+}
