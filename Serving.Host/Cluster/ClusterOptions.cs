@@ -36,6 +36,9 @@ internal sealed record ClusterOptions(string? Kubeconfig, string? Context, IRead
     /// <summary>The port of the probes.</summary>
     public int HealthPort { get; init; } = Composition.ControlPlane.HealthPort;
 
+    /// <summary>Whether the port of the probes also serves the status pages.</summary>
+    public bool StatusPages { get; init; }
+
     /// <summary>The scheme of the modules' Leases.</summary>
     public LeaseScheme Leases { get; init; }
 

@@ -19,14 +19,14 @@ namespace Serving.Host.Cluster;
 internal sealed class ClusterSession(ClusterOptions options)
 {
     /// <summary>The time until Endpoints and the load balancers that follow them no longer list a terminating pod.</summary>
-    private static readonly TimeSpan PodDrainDelay = TimeSpan.FromSeconds(15);
+    internal static readonly TimeSpan PodDrainDelay = TimeSpan.FromSeconds(15);
 
     /// <summary>The default limit of a request (max-revision-timeout-seconds); the pod's grace period is longer.</summary>
-    private static readonly TimeSpan PodDrainTimeout = TimeSpan.FromSeconds(600);
+    internal static readonly TimeSpan PodDrainTimeout = TimeSpan.FromSeconds(600);
 
     /// <summary>A little less than terminationGracePeriodSeconds of the install, so that the process ends before the kubelet kills
     /// it.</summary>
-    private static readonly TimeSpan PodGracePeriod = TimeSpan.FromSeconds(650);
+    internal static readonly TimeSpan PodGracePeriod = TimeSpan.FromSeconds(650);
 
     private bool IsPod => options.Kubeconfig is null && Variable("KUBERNETES_SERVICE_HOST") is not null;
 
@@ -77,7 +77,7 @@ internal sealed class ClusterSession(ClusterOptions options)
     )
     {
         var logger = loggers.CreateLogger<ClusterSession>();
-        return FirstAnswer.WaitAsync(
+        return FirstResponse.WaitAsync(
             () => ElectionSettings.ReadAsync(configuration, environment, loggers, cancellation, options.Leases),
             what =>
             {
@@ -123,6 +123,7 @@ internal sealed class ClusterSession(ClusterOptions options)
         {
             Election = (waits, cancellation) => ReadElectionAsync(configuration, environment, loggers, waits, cancellation),
             Health = new IPEndPoint(address, options.HealthPort),
+            StatusPages = options.StatusPages,
             GracePeriod = IsPod ? PodGracePeriod : null,
         };
     }

@@ -50,6 +50,11 @@ internal static class LocalCommand
         });
         var plain = new Option<bool>("--plain") { Description = "Plain lines instead of the live view." };
 
+        var statusPages = new Option<bool>("--status-pages")
+        {
+            Description = "Whether the control plane serves status pages, whose address is printed at the start.",
+            DefaultValueFactory = _ => true,
+        };
         var auditLog = new Option<FileInfo?>("--audit-log")
         {
             Description = "A file to which the API server logs every write, as audit.k8s.io/v1 Events.",
@@ -73,6 +78,7 @@ internal static class LocalCommand
             image,
             roles,
             plain,
+            statusPages,
             auditLog,
             podLogs,
         };

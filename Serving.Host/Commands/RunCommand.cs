@@ -93,6 +93,12 @@ internal static class RunCommand
         });
         var webhookPort = PortOption.Create("--webhook-port", "Port of the webhook.", defaults.WebhookPort);
         var healthPort = PortOption.Create("--health-port", "Port of the probes, /readyz and /livez.", defaults.HealthPort);
+        var statusPages = new Option<bool>("--status-pages")
+        {
+            Description =
+                "Whether the port of the probes also serves status pages at /status, to connections from the pod itself only, such as kubectl port-forward.",
+            DefaultValueFactory = _ => defaults.StatusPages,
+        };
         var metricsAuth = new Option<bool>("--metrics-auth")
         {
             Description =
@@ -114,6 +120,7 @@ internal static class RunCommand
             webhookPort,
             webhookUrl,
             healthPort,
+            statusPages,
             drainDelay,
             metricsAuth,
         };

@@ -7,6 +7,8 @@ using Serving.ConfigMaps;
 using Serving.Controller;
 using Serving.Controller.Revisions.Digests;
 using Serving.Host.Health;
+using Serving.Host.Memory;
+using Serving.Host.StatusPages;
 using Serving.Kubernetes.Access;
 using Serving.Kubernetes.Hosting;
 using Serving.Kubernetes.Informers;
@@ -70,7 +72,7 @@ internal sealed class ControlPlane : IAsyncDisposable
     )
     {
         var builder = ServingApplication.CreateBuilder(logging.Factory, options.GracePeriod);
-        builder.Services.AddSingleton(environment).AddSingleton(time);
+        builder.Services.AddSingleton(environment).AddSingleton(time).AddHostedService<IdleCollection>();
         Compose(builder.Services, options, cluster, logging);
         return new ControlPlane(builder.BuildWithPorts());
     }
@@ -88,7 +90,7 @@ internal sealed class ControlPlane : IAsyncDisposable
         services.AddSingleton<StartGate>();
         services.AddClients(cluster).AddInformers().AddEvents("serving").AddConfigStore();
         services.AddObservability(logging, options.GuardsMetrics);
-        services.AddProbes(options.Health);
+        services.AddProbes(options.Health, options.StatusPages);
         services.AddAutoscalerOwners(election, isCandidate: Runs("autoscaler"));
 
         if (Runs("webhook"))
@@ -115,7 +117,8 @@ internal sealed class ControlPlane : IAsyncDisposable
         {
             services.AddGateway(
                 provider => provider.WithTls(options.Gateway),
-                activator: provider => provider.GetService<ActivatorModule>() is { } activator ? new LocalActivator(activator) : null
+                activator: provider => provider.GetService<ActivatorModule>() is { } activator ? new LocalActivator(activator) : null,
+                accessLog: provider => provider.GetRequiredService<ProcessObservability>().GatewayRequests
             );
         }
 
@@ -123,7 +126,8 @@ internal sealed class ControlPlane : IAsyncDisposable
         {
             services.AddAutoscaler(
                 options.Autoscaler,
-                forwarder: provider => provider.ForwarderTo(options, StatisticsModule.ForwardedPath)
+                forwarder: provider => provider.ForwarderTo(options, StatisticsModule.ForwardedPath),
+                keepsHistory: options.StatusPages
             );
         }
 
@@ -146,6 +150,11 @@ internal sealed class ControlPlane : IAsyncDisposable
         {
             services.AddDigests(options.ResolveDigests);
             services.AddController(digests: provider => provider.GetRequiredService<IDigestResolver>());
+        }
+
+        if (options.StatusPages)
+        {
+            services.AddStatusPages(election);
         }
 
         services.AddModuleHost(options, election);

@@ -36,6 +36,9 @@ internal sealed record ControlPlaneOptions(
     /// <summary>Reads the Lease settings and reports what it waits for; null to run without Leases.</summary>
     public Func<Action<string>, CancellationToken, Task<ElectionSettings>>? Election { get; init; }
 
+    /// <summary>Whether the port of the probes also serves the status pages.</summary>
+    public bool StatusPages { get; init; }
+
     /// <summary>The address of the probes.</summary>
     public required IPEndPoint Health { get; init; }
 

@@ -146,6 +146,7 @@ internal static class HostServices
             Certificates = certificates.Find,
             PodTls = provider.GetRequiredService<SystemTls>().ToPods,
             Network = () => config.Current.Network,
+            Tracing = provider.GetRequiredService<ProcessObservability>().Tracing,
         };
     }
 
@@ -154,6 +155,7 @@ internal static class HostServices
         options with
         {
             RevisionTls = provider.GetRequiredService<SystemTls>().ToRevisions,
+            Tracing = provider.GetRequiredService<ProcessObservability>().Tracing,
         };
 
     /// <summary>Adds the resolution of image tags at their registry; not where images are mere names.</summary>

@@ -9,6 +9,22 @@ namespace Serving.Host.Composition;
 /// otherwise to the leader.</summary>
 internal sealed class LeaderStatSink(AutoscalerModule? autoscaler, StatForwarder forwarder) : IRequestStatSink
 {
+    public event Action<ScaleFromZero> ScaledFromZero
+    {
+        add
+        {
+            forwarder.ScaledFromZero += value;
+            if (autoscaler is not null)
+                autoscaler.ScaledFromZero += value;
+        }
+        remove
+        {
+            forwarder.ScaledFromZero -= value;
+            if (autoscaler is not null)
+                autoscaler.ScaledFromZero -= value;
+        }
+    }
+
     public string? NotReadyReason => forwarder.UnreachableReason;
 
     public void Report(string ns, string revision, in Stat stat)

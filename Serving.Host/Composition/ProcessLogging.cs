@@ -43,6 +43,12 @@ internal sealed class ProcessLogging : IDisposable
             )
         );
 
+    /// <summary>Whether lines are exported.</summary>
+    public bool IsExported => _provider.IsExported;
+
+    /// <summary>Exports all lines too; null to end that. The caller disposes the provider.</summary>
+    public void ExportTo(ILoggerProvider? provider) => _provider.ExportTo(provider);
+
     public void Dispose()
     {
         _failures.Dispose();

@@ -1,25 +1,32 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Reflection;
 using Microsoft.Extensions.Logging;
 using Serving.Api.Config;
 using Serving.ConfigMaps;
+using Serving.Dataplane.Tracing;
 using Serving.Host.Metrics;
 using Serving.Host.Telemetry;
 using Serving.Kubernetes.Hosting;
+using Serving.Observability.Metrics;
 using Serving.Observability.Requests;
 using Serving.Observability.Telemetry;
 
 namespace Serving.Host.Composition;
 
 /// <summary>
-/// Applies config-logging and config-observability to the process, live: log levels at once; metrics and traces by starting and stopping
-/// exporters when the configuration changes. Invariant: only what is configured is collected or sent.
+/// Applies config-logging and config-observability to the process, live: log levels at once; metrics, traces and logs by starting and
+/// stopping exporters when the configuration changes. Invariant: only what is configured is collected or sent.
 /// </summary>
 internal sealed class ProcessObservability : IDisposable
 {
-    private const int PrometheusPort = 9090;
+    /// <summary>The port of the Prometheus endpoint where metrics-endpoint names none.</summary>
+    public const int PrometheusPort = 9090;
+
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(30);
+
+    /// <summary>After this many objects with metrics of their own have ended, the export is started again, which forgets them.</summary>
+    private const int MostEnded = 500;
+    private static readonly TimeSpan EndedCheck = TimeSpan.FromMinutes(10);
 
     private readonly ConfigStore _config;
     private readonly ProcessLogging _logging;
@@ -29,6 +36,7 @@ internal sealed class ProcessObservability : IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly SemaphoreSlim _changed = new(0);
+    private readonly ProcessMetrics _process;
 
     /// <param name="config">The configuration that is followed.</param>
     /// <param name="logging">The log whose levels are set.</param>
@@ -47,7 +55,10 @@ internal sealed class ProcessObservability : IDisposable
         Stream? requestOutput = null
     )
     {
-        Requests = new RequestLog(requestOutput ?? Console.OpenStandardOutput());
+        // Two logs write to the same stream, each from a thread of its own.
+        var output = Stream.Synchronized(requestOutput ?? Console.OpenStandardOutput());
+        Requests = new RequestLog(output, "activator");
+        GatewayRequests = new RequestLog(output, "gateway");
         _config = config;
         _logging = logging;
         _environment = environment;
@@ -55,11 +66,18 @@ internal sealed class ProcessObservability : IDisposable
         _listeners = listeners;
         _time = time;
         _logger = logging.Factory.CreateLogger<ProcessObservability>();
+        _process = new ProcessMetrics(time);
         config.Changed += OnChanged;
     }
 
     /// <summary>The log of the activator's requests; enabled by the configuration.</summary>
     public RequestLog Requests { get; }
+
+    /// <summary>The access log of the gateway; enabled by the configuration.</summary>
+    public RequestLog GatewayRequests { get; }
+
+    /// <summary>Which requests gateway and activator trace, as configured.</summary>
+    public TraceSampling Tracing { get; } = new();
 
     /// <summary>Serves and exports what is configured until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellation)
@@ -71,7 +89,12 @@ internal sealed class ProcessObservability : IDisposable
             {
                 var wanted = _config.Current.Observability;
                 var complete = await FollowAsync(running, wanted, cancellation);
-                await WaitAsync(complete, cancellation);
+                await WaitAsync(
+                    !complete ? Retry
+                        : running.SendsMetrics ? EndedCheck
+                        : Timeout.InfiniteTimeSpan,
+                    cancellation
+                );
             }
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -82,6 +105,7 @@ internal sealed class ProcessObservability : IDisposable
         {
             // The server is closed by now, and the port with it.
             _metrics.Dispose();
+            Stop(running);
         }
     }
 
@@ -89,7 +113,9 @@ internal sealed class ProcessObservability : IDisposable
     {
         _config.Changed -= OnChanged;
         _changed.Dispose();
+        _process.Dispose();
         Requests.Dispose();
+        GatewayRequests.Dispose();
     }
 
     private void OnChanged(ConfigSnapshot old, ConfigSnapshot current)
@@ -108,34 +134,34 @@ internal sealed class ProcessObservability : IDisposable
 
     private void FollowRequests(ObservabilityConfig wanted)
     {
+        Follow(Requests, "request log", wanted.LoggingEnableRequestLog ? wanted.LoggingRequestLogTemplate : "");
+        Follow(GatewayRequests, "gateway's access log", wanted.LoggingGatewayAccessLogTemplate);
+    }
+
+    private void Follow(RequestLog log, string name, string template)
+    {
         try
         {
-            Requests.SetTemplate(wanted.LoggingEnableRequestLog ? wanted.LoggingRequestLogTemplate : "");
+            log.SetTemplate(template);
         }
         catch (FormatException wrong)
         {
-            _logger.LogError("The request log template is invalid, the last valid one stays in use: {Reason}", wrong.Message);
+            _logger.LogError("The template of the {Log} is invalid, the last valid one stays in use: {Reason}", name, wrong.Message);
         }
     }
 
-    /// <summary>Waits for a change, or for the next retry when a part could not be started.</summary>
-    private async Task WaitAsync(bool complete, CancellationToken cancellation)
+    /// <summary>Waits for a change, or until the next check is due.</summary>
+    private async Task WaitAsync(TimeSpan check, CancellationToken cancellation)
     {
-        if (complete)
-        {
-            await _changed.WaitAsync(cancellation);
-            return;
-        }
-
-        using var retry = new CancellationTokenSource(Retry, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(retry.Token, cancellation);
+        using var due = new CancellationTokenSource(check, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(due.Token, cancellation);
         try
         {
             await _changed.WaitAsync(either.Token);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            // The next retry is due.
+            // The check is due.
         }
     }
 
@@ -149,15 +175,24 @@ internal sealed class ProcessObservability : IDisposable
             await _metrics.CloseAsync(_listeners, cancellation);
         }
 
-        if (running.Export is null || running.Sending != Sending.Of(wanted))
+        if (running.Export is null || running.Sending != Sending.Of(wanted) || (running.SendsMetrics && running.Ended >= MostEnded))
         {
-            running.StopExport();
-            running.Start(ProcessTelemetry.Start(options), Sending.Of(wanted));
+            Stop(running);
+            running.Start(ProcessTelemetry.Start(options), Sending.Of(wanted), options.SendsMetrics);
+            _logging.ExportTo(running.Export?.Logs);
+            Tracing.Rate = options.SendsTraces ? options.TracingSamplingRate : 0;
         }
 
         if (!isKnown)
             return false;
         return address is null || _metrics.Address is not null || await ServeAsync(address, cancellation);
+    }
+
+    private void Stop(Running running)
+    {
+        Tracing.Rate = 0;
+        _logging.ExportTo(null);
+        running.StopExport();
     }
 
     private async Task<bool> ServeAsync(IPEndPoint address, CancellationToken cancellation)
@@ -221,35 +256,63 @@ internal sealed class ProcessObservability : IDisposable
         {
             ServiceInstance = _environment.PodName,
             ServiceNamespace = _environment.SystemNamespace,
-            ServiceVersion =
-                typeof(ProcessObservability).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
-                ?? "",
+            ServiceVersion = ProcessMetrics.ProductVersion,
             MetricsProtocol = wanted.MetricsProtocol,
             MetricsEndpoint = wanted.MetricsEndpoint,
             MetricsExportInterval = wanted.MetricsExportInterval,
             TracingProtocol = wanted.TracingProtocol,
             TracingEndpoint = wanted.TracingEndpoint,
             TracingSamplingRate = wanted.TracingSamplingRate,
+            LogsProtocol = wanted.LoggingProtocol,
+            LogsEndpoint = wanted.LoggingEndpoint,
         };
 
     /// <summary>The settings that require a restart of the exporters when they change; other settings do not.</summary>
-    private sealed record Sending(string Metrics, string MetricsTo, TimeSpan Every, string Traces, string TracesTo, double Rate)
+    private sealed record Sending(
+        string Metrics,
+        string MetricsTo,
+        TimeSpan Every,
+        string Traces,
+        string TracesTo,
+        double Rate,
+        string Logs,
+        string LogsTo
+    )
     {
         public static Sending Of(ObservabilityConfig c) =>
-            new(c.MetricsProtocol, c.MetricsEndpoint, c.MetricsExportInterval, c.TracingProtocol, c.TracingEndpoint, c.TracingSamplingRate);
+            new(
+                c.MetricsProtocol,
+                c.MetricsEndpoint,
+                c.MetricsExportInterval,
+                c.TracingProtocol,
+                c.TracingEndpoint,
+                c.TracingSamplingRate,
+                c.LoggingProtocol,
+                c.LoggingEndpoint
+            );
     }
 
     /// <summary>The running exporters. Used by one task only.</summary>
     private sealed class Running : IDisposable
     {
+        private long _endedBefore;
+
         public ProcessTelemetry? Export { get; private set; }
 
         public Sending? Sending { get; private set; }
 
-        public void Start(ProcessTelemetry export, Sending sending)
+        /// <summary>Whether metrics are pushed.</summary>
+        public bool SendsMetrics { get; private set; }
+
+        /// <summary>Objects with metrics of their own that ended since the start of the export.</summary>
+        public long Ended => EndedSeries.Count - _endedBefore;
+
+        public void Start(ProcessTelemetry export, Sending sending, bool sendsMetrics)
         {
             Export = export;
             Sending = sending;
+            SendsMetrics = sendsMetrics;
+            _endedBefore = EndedSeries.Count;
         }
 
         public void StopExport()

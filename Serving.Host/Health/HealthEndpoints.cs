@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Serving.Kubernetes.Hosting;
+using Serving.StatusPages.Http;
 
 namespace Serving.Host.Health;
 
@@ -21,7 +22,10 @@ internal static class HealthEndpoints
 
     /// <summary>Adds the probes: a health check for each part of the registered <see cref="IProcessHealth"/>, and the port that serves
     /// them.</summary>
-    public static IServiceCollection AddProbes(this IServiceCollection services, IPEndPoint address)
+    /// <param name="services">Contains the health.</param>
+    /// <param name="address">The address of the port.</param>
+    /// <param name="pages">Whether the port also serves the registered <see cref="StatusEndpoints"/>.</param>
+    public static IServiceCollection AddProbes(this IServiceCollection services, IPEndPoint address, bool pages = false)
     {
         services.AddHealthChecks();
         services
@@ -38,8 +42,10 @@ internal static class HealthEndpoints
             );
         return services.AddPort(provider => new ServingPort("health", address)
         {
-            NotFound = "there are only /readyz and /livez here",
-            NotAllowed = "a probe comes by GET or HEAD",
+            NotFound = pages
+                ? "there are only /readyz, /livez and the status pages at /status here"
+                : "there are only /readyz and /livez here",
+            NotAllowed = "only GET and HEAD are allowed",
             Serve = port =>
             {
                 var health = provider.GetRequiredService<IProcessHealth>();
@@ -48,6 +54,10 @@ internal static class HealthEndpoints
                 {
                     Map(endpoints, Ready, health.Readiness);
                     Map(endpoints, Live, health.Liveness);
+                    if (pages)
+                    {
+                        provider.GetRequiredService<StatusEndpoints>().Map(endpoints);
+                    }
                 });
             },
         });

@@ -52,6 +52,9 @@ internal sealed class ProcessHealth : IProcessHealth
             (_, var host) => new(part, host.Stuck.GetValueOrDefault(part)),
         };
 
+    /// <summary>The modules that this process leads; empty until they run.</summary>
+    public IReadOnlyList<string> Leading => _modules?.Leading ?? [];
+
     /// <summary>Reports what the start waits for.</summary>
     public void WaitsFor(string what) => _waiting = $"waiting for {what}";
 

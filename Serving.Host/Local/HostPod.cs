@@ -107,6 +107,7 @@ internal sealed class HostPod(
         {
             Name = "serving",
             Image = "serving.local/host",
+            Ports = [new ContainerPort { Name = "metrics", Number = Composition.ProcessObservability.PrometheusPort }],
             ReadinessProbe = new Probe
             {
                 HttpGet = new HttpGetAction { Path = "/readyz", Port = Composition.ControlPlane.HealthPort },

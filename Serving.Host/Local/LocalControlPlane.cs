@@ -97,21 +97,17 @@ internal sealed class LocalControlPlane : IAsyncDisposable
         {
             Election = election is null ? null : (_, _) => Task.FromResult(election),
             Health = new IPEndPoint(environment.ListenAddress, ControlPlane.HealthPort),
+            StatusPages = local.StatusPages,
         };
         _modules = ControlPlane.Create(options, environment, own, logging, time);
-        var statistics = _modules.Statistics;
-        View = new ClusterView(
-            _modules.Informers,
-            key =>
-                statistics
-                    .Snapshot()
-                    .Where(traffic => traffic.Namespace == key.Namespace && traffic.Revision == key.Name)
-                    .Sum(traffic => traffic.Requests)
-        );
+        View = new ClusterView(_modules.Informers, _modules.Statistics.Requests);
     }
 
     /// <summary>The pod that represents this process.</summary>
     public string PodName => _environment.PodName;
+
+    /// <summary>The address of the status pages.</summary>
+    public Uri StatusPages => new UriBuilder("http", _environment.ListenAddress.ToString(), ControlPlane.HealthPort, "/status").Uri;
 
     /// <summary>The view for the terminal.</summary>
     public ClusterView View { get; }
@@ -310,7 +306,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
     private static async Task AnsweredAsync(ClusterClient client, ProcessLogging logging, TimeProvider time, CancellationToken cancellation)
     {
         var logger = logging.Factory.CreateLogger<LocalControlPlane>();
-        using var version = await FirstAnswer.WaitAsync(
+        using var version = await FirstResponse.WaitAsync(
             () => client.GetRawAsync("/version", cancellation),
             what => logger.LogWarning("The start waits for {What}", what),
             time,

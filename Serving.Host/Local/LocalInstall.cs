@@ -20,6 +20,9 @@ internal sealed class LocalInstall(ClusterClient client, ManifestApplier applier
         ("config-domain", "localhost", ""),
         // No Service has a working cluster IP here, so requests cannot fall back to it; there is no mesh either.
         ("config-network", "mesh-compatibility-mode", "disabled"),
+        // On loopback addresses only, so that a Prometheus on this machine has something to read (deploy/prometheus/local.yml).
+        ("config-observability", "metrics-protocol", "prometheus"),
+        ("config-observability", "request-metrics-protocol", "prometheus"),
     ];
 
     /// <summary>

@@ -24,6 +24,9 @@ internal sealed record LocalOptions(
     /// <summary>The limit on disk of all pods' logs together, in bytes.</summary>
     public long PodLogBytes { get; init; } = 1L << 30;
 
+    /// <summary>Whether the control plane serves its status pages.</summary>
+    public bool StatusPages { get; init; } = true;
+
     /// <summary>The API server.</summary>
     public const string ApiServer = "apiserver";
 

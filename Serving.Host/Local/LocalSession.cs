@@ -141,6 +141,11 @@ internal sealed class LocalSession
             await controlPlane.StartAsync(parts, what => _terminal.Line($"waiting        {what}"), stop);
             _terminal.Line($"host pod       {controlPlane.PodName} at {subnet.HostAddress(LocalControlPlane.HostNumber)}");
             _terminal.Line($"gateway        http://127.0.0.1:{_options.GatewayPort}");
+            if (_options.StatusPages)
+            {
+                _terminal.Line($"status pages   {controlPlane.StatusPages}");
+            }
+
             _terminal.Line($"control plane  ready: {string.Join(", ", Composition.ControlPlane.AllModules)}");
         }
 
@@ -230,6 +235,7 @@ internal sealed class LocalSession
         parts.Run("informers", informers.RunAsync);
         parts.Run("events", token => events.RunAsync(client, token));
         parts.Run("node", token => node.RunAsync(client, informers, token));
+        parts.Run("scrape targets", token => new ScrapeTargets(informers, directory.Path, loggers, _time).RunAsync(token));
         parts.Run("host pods", token => new StandInProbes(informers, loggers.CreateLogger<StandInProbes>(), _time).RunAsync(client, token));
         parts.Run("controllers", token => controllers.RunAsync(client, token));
         var synced = informers.WaitForSyncAsync(stop);

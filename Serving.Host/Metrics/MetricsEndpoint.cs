@@ -35,7 +35,7 @@ internal sealed class MetricsEndpoint : IDisposable
         Port = new ServingPort("metrics", null)
         {
             Certificate = guard is null ? null : Certificate,
-            NotFound = "there is only /metrics here",
+            NotFound = "not found; metrics are at /metrics",
             Serve = port =>
             {
                 port.UseRouting();

@@ -32,6 +32,9 @@ internal sealed class LocalSettings
     /// <summary>The limit on disk of all pods' logs together.</summary>
     public string PodLogs { get; set; } = "1Gi";
 
+    /// <summary>Whether the control plane serves its status pages.</summary>
+    public bool StatusPages { get; set; } = true;
+
     /// <summary>Converts validated settings to options.</summary>
     /// <param name="manifests">The files to apply.</param>
     /// <param name="images">The image map.</param>
@@ -49,6 +52,7 @@ internal sealed class LocalSettings
         {
             AuditLog = AuditLog is null ? null : Path.GetFullPath(AuditLog),
             PodLogBytes = SizeOption.Bytes(PodLogs),
+            StatusPages = StatusPages,
         };
 
     /// <summary>Validates the settings.</summary>

@@ -49,6 +49,9 @@ internal sealed class RunSettings
     /// <summary>Port of the probes.</summary>
     public int HealthPort { get; set; } = Defaults.HealthPort;
 
+    /// <summary>Whether the port of the probes also serves the status pages.</summary>
+    public bool StatusPages { get; set; } = Defaults.StatusPages;
+
     /// <summary>Seconds to keep serving after SIGTERM.</summary>
     public string? DrainDelay { get; set; }
 
@@ -75,6 +78,7 @@ internal sealed class RunSettings
             WebhookPort = WebhookPort,
             WebhookUrl = WebhookUrl is null ? null : Rules.HttpsUrl(WebhookUrl),
             HealthPort = HealthPort,
+            StatusPages = StatusPages,
             DrainDelay = DrainDelay is null ? null : Rules.Seconds(DrainDelay),
             MetricsAuth = MetricsAuth,
         };

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
 using Serving.Observability.Telemetry;
@@ -20,12 +22,15 @@ internal sealed class ProcessTelemetry : IDisposable
 
     private ProcessTelemetry(ServiceProvider? services) => _services = services;
 
+    /// <summary>Exports log lines; null when logs are not exported.</summary>
+    public ILoggerProvider? Logs => _services is null ? null : LogsOf(_services);
+
     /// <summary>Starts the exporters in <paramref name="options"/>; builds nothing when there are none.</summary>
     /// <exception cref="ArgumentException">An endpoint is not an absolute URI.</exception>
     public static ProcessTelemetry Start(TelemetryOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return new ProcessTelemetry(options.SendsMetrics || options.SendsTraces ? Build(options) : null);
+        return new ProcessTelemetry(options.SendsMetrics || options.SendsTraces || options.SendsLogs ? Build(options) : null);
     }
 
     public void Dispose() => _services?.Dispose();
@@ -58,11 +63,16 @@ internal sealed class ProcessTelemetry : IDisposable
             );
         }
 
+        if (options.SendsLogs)
+        {
+            services.AddLogging(logging => logging.AddOpenTelemetry(logs => TelemetryExport.Configure(logs, options)));
+        }
+
         var provider = services.BuildServiceProvider();
         try
         {
             // Resolving the providers builds them; they run until the container is disposed.
-            _ = (provider.GetService<MeterProvider>(), provider.GetService<TracerProvider>());
+            _ = (provider.GetService<MeterProvider>(), provider.GetService<TracerProvider>(), LogsOf(provider));
             return provider;
         }
         catch
@@ -71,6 +81,10 @@ internal sealed class ProcessTelemetry : IDisposable
             throw;
         }
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static ILoggerProvider? LogsOf(ServiceProvider services) =>
+        services.GetServices<ILoggerProvider>().OfType<OpenTelemetryLoggerProvider>().SingleOrDefault();
 
     private static bool IsTraced(HttpContext context) => !Array.Exists(Untraced, path => context.Request.Path == path);
 

@@ -10,7 +10,7 @@ namespace Serving.Tests.Deploy;
 public sealed class RightsTests
 {
     private const string ControlPlane = """
-        pods: get list watch create
+        pods: get list watch create patch delete
         namespaces: get list watch
         serviceaccounts: get
         secrets: get
@@ -18,6 +18,9 @@ public sealed class RightsTests
         endpoints: get list watch create update delete
         endpoints/restricted: create
         events: list create patch
+        pods/resize: patch
+        nodes: list
+        images.caching.internal.knative.dev/status: update
         namespaces/finalizers: update
         deployments.apps: get list watch create update
         deployments.apps/scale: patch

@@ -39,7 +39,7 @@ internal sealed class ClusterStartTests
     {
         Plugin();
         await _proxy.CutAsync();
-        var port = FreePorts.Of(IPAddress.Loopback, 1)[0];
+        var port = FreePorts.Next();
         await using var host = Start(
             "exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, interactiveMode: Never}",
             port
@@ -73,7 +73,7 @@ internal sealed class ClusterStartTests
     [TestCase("exec: {apiVersion: client.authentication.k8s.io/v1, command: no-such-plugin}", "no-such-plugin cannot be started")]
     public async Task What_waiting_cannot_mend_ends_the_start_in_one_line(string user, string says)
     {
-        await using var host = Start(user, FreePorts.Of(IPAddress.Loopback, 1)[0]);
+        await using var host = Start(user, FreePorts.Next());
 
         (await host.WaitForExitAsync(Limit)).Should().Be(1, host.Output);
 

@@ -3,7 +3,6 @@ using System.Net;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Host;
-using Serving.Tests.Support;
 
 namespace Serving.Tests.Host;
 

@@ -15,6 +15,7 @@ using Serving.Networking.Gateway;
 using Serving.Networking.GatewayApi;
 using Serving.Networking.Istio;
 using Serving.Observability.Logging;
+using Serving.StatusPages.Http;
 using Serving.Webhook;
 
 namespace Serving.Tests.Host;
@@ -123,6 +124,20 @@ public sealed class CompositionTests
     }
 
     [Test]
+    public async Task Status_pages_are_there_when_asked_for_and_watch_nothing_more()
+    {
+        foreach (var module in ControlPlane.AllModules)
+        {
+            await using var without = Compose([module]);
+            await using var with = Compose([module], statusPages: true);
+
+            without.Services.GetService<StatusEndpoints>().Should().BeNull();
+            with.Services.GetService<StatusEndpoints>().Should().NotBeNull();
+            Followed(with).Should().BeEquivalentTo(Followed(without), module);
+        }
+    }
+
+    [Test]
     public async Task There_is_one_server()
     {
         await using var whole = Compose(ControlPlane.AllModules);
@@ -140,7 +155,7 @@ public sealed class CompositionTests
         return plane.Services.GetRequiredService<SharedInformers>().NotSynced;
     }
 
-    private ControlPlane Compose(IReadOnlyList<string> modules, bool leasesRegistration = false)
+    private ControlPlane Compose(IReadOnlyList<string> modules, bool leasesRegistration = false, bool statusPages = false)
     {
         var environment = new ClusterEnvironment("knative-serving", "cluster.local", "pod", IPAddress.Loopback);
         var any = new IPEndPoint(IPAddress.Loopback, 0);
@@ -156,6 +171,7 @@ public sealed class CompositionTests
         )
         {
             Health = any,
+            StatusPages = statusPages,
         };
         return ControlPlane.Create(
             options,

@@ -37,7 +37,7 @@ internal sealed class ErrorTextTests : IProcessHealth
     public async Task Of_the_sidecar()
     {
         using var sidecar = QueueProxyProcess.Start(
-            FreePorts.Of(IPAddress.Loopback, 1)[0],
+            FreePorts.Next(),
             ("OBSERVABILITY_CONFIG", """{"requestMetrics":{"protocol":"prometheus"}}""")
         );
         await Eventually.HoldsAsync(async () => (await _client.GetAsync(sidecar.Admin)).Dispose(), TimeSpan.FromSeconds(30));
@@ -84,7 +84,7 @@ internal sealed class ErrorTextTests : IProcessHealth
             services.AddLogging();
             services.AddSingleton<IProcessHealth>(this).AddProbes(new IPEndPoint(IPAddress.Loopback, 0)).AddPort(_ => metrics.Port);
         });
-        await metrics.OpenAsync(ports.Listeners, new IPEndPoint(IPAddress.Loopback, FreePorts.Of(IPAddress.Loopback, 1)[0]), default);
+        await metrics.OpenAsync(ports.Listeners, new IPEndPoint(IPAddress.Loopback, FreePorts.Next()), default);
 
         await SaysWhyAsync(404, new Uri($"http://{metrics.Address}/"));
         await SaysWhyAsync(404, new Uri($"http://{ports["health"]}/"));

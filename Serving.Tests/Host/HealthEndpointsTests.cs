@@ -83,14 +83,14 @@ internal sealed class HealthEndpointsTests : IProcessHealth
     [Test]
     public async Task A_stuck_loop_fails_the_liveness_probe()
     {
-        Live = [new("caches", null), new("controller", "service has worked on default/hello for 301 s")];
+        Live = [new("caches", null), new("controller", "service has been reconciling default/hello for 301 s")];
 
         (await GetAsync("/livez"))
             .Should()
             .Be(
                 (
                     HttpStatusCode.ServiceUnavailable,
-                    "[+]caches ok\n[-]controller failed: service has worked on default/hello for 301 s\nlivez check failed\n"
+                    "[+]caches ok\n[-]controller failed: service has been reconciling default/hello for 301 s\nlivez check failed\n"
                 )
             );
     }
@@ -107,7 +107,7 @@ internal sealed class HealthEndpointsTests : IProcessHealth
 
         response.StatusCode.Should().Be(HttpStatusCode.MethodNotAllowed);
         response.Content.Headers.Allow.Should().Equal("GET", "HEAD");
-        (await response.Content.ReadAsStringAsync()).Should().Be("a probe comes by GET or HEAD\n");
+        (await response.Content.ReadAsStringAsync()).Should().Be("only GET and HEAD are allowed\n");
     }
 
     [Test]

@@ -26,7 +26,7 @@ public sealed class MetricsEndpointTests
     {
         using var metrics = new MetricsEndpoint(null, TimeProvider.System);
         _ports = await ServedPorts.StartAsync(metrics.Port, Other());
-        var address = new IPEndPoint(IPAddress.Loopback, FreePorts.Of(IPAddress.Loopback, 1)[0]);
+        var address = new IPEndPoint(IPAddress.Loopback, FreePorts.Next());
         using (var holder = new System.Net.Sockets.TcpListener(address))
         {
             holder.Start();
@@ -55,7 +55,7 @@ public sealed class MetricsEndpointTests
         response.Content.Headers.ContentType!.ToString().Should().StartWith("text/plain; version=0.0.4");
         (await response.Content.ReadAsStringAsync()).Should().Contain("# TYPE dotnet_gc_collections_total counter");
         other.StatusCode.Should().Be(HttpStatusCode.NotFound);
-        (await other.Content.ReadAsStringAsync()).Should().Be("there is only /metrics here\n");
+        (await other.Content.ReadAsStringAsync()).Should().Be("not found; metrics are at /metrics\n");
     }
 
     [Test]
@@ -95,7 +95,7 @@ public sealed class MetricsEndpointTests
     private async Task<IPEndPoint> OpenAsync(MetricsEndpoint metrics)
     {
         _ports = await ServedPorts.StartAsync(metrics.Port, Other());
-        var address = new IPEndPoint(IPAddress.Loopback, FreePorts.Of(IPAddress.Loopback, 1)[0]);
+        var address = new IPEndPoint(IPAddress.Loopback, FreePorts.Next());
         await metrics.OpenAsync(_ports.Listeners, address, default);
         return address;
     }

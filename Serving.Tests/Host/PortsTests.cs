@@ -51,7 +51,7 @@ public sealed class PortsTests
     public async Task StartAsync()
     {
         _cluster = await RunningServer.StartAsync();
-        var metrics = FreePorts.Of(IPAddress.Loopback, 1)[0];
+        var metrics = FreePorts.Next();
         await PostAsync("/api/v1/namespaces", """{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"knative-serving"}}""");
         await PostAsync(
             "/api/v1/namespaces/knative-serving/configmaps",

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Net;
 using System.Text;
@@ -17,6 +18,7 @@ using Serving.Kubernetes.Hosting;
 using Serving.Observability.Logging;
 using Serving.Observability.Requests;
 using Serving.Tests.Dataplane;
+using Serving.Tests.Observability.Otlp;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Host;
@@ -174,6 +176,90 @@ public sealed class ProcessObservabilityTests
 
         Configure(("metrics-protocol", "none"));
         await Eventually.HoldsAsync(() => counter.Enabled.Should().BeFalse());
+    }
+
+    [Test]
+    public async Task The_access_log_of_the_gateway_follows_its_key()
+    {
+        Log();
+        Configure(("logging.gateway-access-log-template", "{{.Route.Listener}} {{.Backend.Address}} {{.Response.Code}}"));
+        Log();
+        Configure(("logging.gateway-access-log-template", ""));
+        Log();
+        await Eventually.HoldsAsync(() => Text(_requests).Should().Be("external 10.0.0.1:8012 200\n"));
+
+        void Log() =>
+            _observability.GatewayRequests.Write(
+                new DefaultHttpContext(),
+                200,
+                0,
+                TimeSpan.Zero,
+                new RequestLogRevision("ns", "rev", "", ""),
+                new RequestLogRouting("external", "ns", "route", "ingress", "10.0.0.1:8012", 0)
+            );
+    }
+
+    [TestCase("http/protobuf")]
+    [TestCase("grpc")]
+    public async Task The_log_is_exported_with_its_trace_while_logging_protocol_says_so(string protocol)
+    {
+        await using var collector = await OtlpReceiver.StartAsync();
+        var logger = _logging.Factory.CreateLogger("Serving.Controller.Something");
+        Configure(("logging-protocol", protocol), ("logging-endpoint", collector.Endpoint(protocol, "logs")));
+        using var span = new Activity("reconcile") { ActivityTraceFlags = ActivityTraceFlags.Recorded };
+        span.Start();
+        using (logger.BeginScope(new KeyValuePair<string, object?>[] { new("knative.dev/key", "ns/name") }))
+        {
+            // The export starts a moment after the change; a debug line is below the level of the log.
+            var number = 0;
+            await Eventually.HoldsAsync(
+                () =>
+                {
+                    logger.LogDebug("not written");
+                    logger.LogInformation("line {Number}", ++number);
+                    collector.Records.Should().NotBeEmpty();
+                },
+                TimeSpan.FromSeconds(30)
+            );
+        }
+
+        span.Stop();
+        var record = collector.Records.First(static one => one.Text.StartsWith("line", StringComparison.Ordinal));
+        record.Service.Should().Be("serving");
+        record.Logger.Should().Be("Serving.Controller.Something");
+        record.Record.SeverityNumber.Should().Be(9, "that is INFO");
+        (record.TraceId, record.SpanId).Should().Be((span.TraceId.ToHexString(), span.SpanId.ToHexString()));
+        record.Attributes.Should().Contain("knative.dev/key", "ns/name").And.ContainKey("Number");
+
+        Configure(("logging-protocol", "none"));
+        await Eventually.HoldsAsync(() => _logging.IsExported.Should().BeFalse());
+        collector.Records.Should().NotContain(static one => one.Text == "not written");
+    }
+
+    [Test]
+    public async Task Requests_are_traced_at_the_configured_rate_while_it_changes()
+    {
+        await using var collector = await OtlpReceiver.StartAsync();
+        _observability.Tracing.IsOn.Should().BeFalse();
+        var endpoint = ("tracing-endpoint", collector.Endpoint("http/protobuf", "traces"));
+        Configure(("tracing-protocol", "http/protobuf"), endpoint, ("tracing-sampling-rate", "0.25"));
+        await Eventually.HoldsAsync(() => _observability.Tracing.Rate.Should().Be(0.25));
+        using var source = new ActivitySource("Serving.Test.Process");
+        source.HasListeners().Should().BeTrue();
+
+        Configure(("tracing-protocol", "http/protobuf"), endpoint, ("tracing-sampling-rate", "0"));
+        await Eventually.HoldsAsync(() => _observability.Tracing.IsOn.Should().BeFalse());
+        await Eventually.HoldsAsync(() => source.HasListeners().Should().BeFalse("nothing is exported"));
+
+        Configure(("tracing-protocol", "http/protobuf"), endpoint, ("tracing-sampling-rate", "1"));
+        await Eventually.HoldsAsync(() => _observability.Tracing.Rate.Should().Be(1));
+        source.StartActivity("exported")!.Dispose();
+        await Eventually.HoldsAsync(
+            () => collector.Spans.Should().Contain(static span => span.Name == "exported" && span.Service == "serving"),
+            TimeSpan.FromSeconds(30)
+        );
+        Configure(("tracing-protocol", "none"));
+        await Eventually.HoldsAsync(() => _observability.Tracing.IsOn.Should().BeFalse());
     }
 
     private static string Text(MemoryStream stream) => Encoding.UTF8.GetString(stream.ToArray());

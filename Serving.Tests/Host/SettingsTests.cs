@@ -69,7 +69,8 @@ public sealed class SettingsTests
                 ("Run:WebhookUrl", "https://a.test:9443"),
                 ("Run:HealthPort", "7"),
                 ("Run:DrainDelay", "1.5"),
-                ("Run:MetricsAuth", "false")
+                ("Run:MetricsAuth", "false"),
+                ("Run:StatusPages", "true")
             )
         );
 
@@ -90,6 +91,7 @@ public sealed class SettingsTests
                     HealthPort = 7,
                     DrainDelay = TimeSpan.FromSeconds(1.5),
                     MetricsAuth = false,
+                    StatusPages = true,
                 }
             );
     }

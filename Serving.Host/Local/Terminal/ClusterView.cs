@@ -18,11 +18,11 @@ internal sealed class ClusterView
     private readonly IInformer<Revision> _revisions;
     private readonly IInformer<PodAutoscaler> _autoscalers;
     private readonly IInformer<Pod> _pods;
-    private readonly Func<ObjectKey, long> _requests;
+    private readonly Func<IReadOnlyDictionary<ObjectKey, long>> _requests;
 
     /// <param name="informers">The process's informers.</param>
-    /// <param name="requests">The number of requests of a revision so far.</param>
-    public ClusterView(IInformers informers, Func<ObjectKey, long> requests)
+    /// <param name="requests">The numbers of requests so far by revision; called once for all rows.</param>
+    public ClusterView(IInformers informers, Func<IReadOnlyDictionary<ObjectKey, long>> requests)
     {
         _services = informers.For(Resources.KnativeServices);
         _revisions = informers.For(Resources.Revisions);
@@ -36,9 +36,10 @@ internal sealed class ClusterView
     public IReadOnlyList<RevisionRow> Rows()
     {
         var rows = new List<RevisionRow>();
+        var requests = _requests();
         foreach (var revision in _revisions.Lister.List().OrderBy(r => r.Metadata.Namespace).ThenBy(r => r.Metadata.Name))
         {
-            var row = Row(revision);
+            var row = Row(revision, requests);
             if (row.Percent is not null || row.Pods > 0 || row.WantedPods > 0 || row.ServiceReady != "Ready")
             {
                 rows.Add(row);
@@ -64,7 +65,7 @@ internal sealed class ClusterView
     private static RevisionRow Row(Service service, ObjectKey key) =>
         new($"{key.Namespace}/{key.Name}", service.Status.Url ?? "", Readiness(service), "", null, 0, 0, null, 0, IsFailing(service));
 
-    private RevisionRow Row(Revision revision)
+    private RevisionRow Row(Revision revision, IReadOnlyDictionary<ObjectKey, long> requests)
     {
         var (ns, name) = (revision.Metadata.Namespace, revision.Metadata.Name);
         var owner = Label(revision, ServiceLabel) ?? Label(revision, ConfigurationLabel) ?? name;
@@ -80,7 +81,7 @@ internal sealed class ClusterView
             mine.Count(IsReady),
             mine.Count,
             _autoscalers.Lister.Get(ns, name)?.Status.DesiredScale is { } wanted and >= 0 ? wanted : null,
-            _requests(new ObjectKey(ns, name)),
+            requests.GetValueOrDefault(new ObjectKey(ns, name)),
             IsFailing(service)
         );
     }

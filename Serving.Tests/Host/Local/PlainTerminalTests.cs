@@ -4,12 +4,42 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Host.Local.Terminal;
+using Serving.Kubernetes;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Host.Local;
 
 public sealed class PlainTerminalTests
 {
+    [Test]
+    public void Reads_the_counters_once_for_all_rows()
+    {
+        var cluster = new InMemoryCluster(new ManualTimeProvider());
+        foreach (var name in (string[])["one", "two", "three"])
+        {
+            cluster.Put(
+                Resources.Revisions,
+                new Revision
+                {
+                    Metadata = new ObjectMeta { Name = name, Namespace = "default" },
+                }
+            );
+        }
+
+        var reads = 0;
+        var view = new ClusterView(
+            cluster,
+            () =>
+            {
+                reads++;
+                return new Dictionary<ObjectKey, long> { [new("default", "two")] = 7 };
+            }
+        );
+
+        view.Rows().Select(row => row.Requests).Should().Equal(0, 0, 7);
+        reads.Should().Be(1, "a pass over all counters for each row takes a time that grows with the square of the number of Services");
+    }
+
     [Test]
     public async Task Tells_of_Services_without_a_revision_and_of_what_is_deleted()
     {
@@ -24,7 +54,11 @@ public sealed class PlainTerminalTests
                 Metadata = new ObjectMeta { Name = "hello", Namespace = "default" },
             }
         );
-        var showing = new PlainTerminal(TextWriter.Synchronized(output), time).ShowAsync(new ClusterView(cluster, _ => 0), "", stop.Token);
+        var showing = new PlainTerminal(TextWriter.Synchronized(output), time).ShowAsync(
+            new ClusterView(cluster, static () => new Dictionary<ObjectKey, long>()),
+            "",
+            stop.Token
+        );
 
         await SaysAsync("default/hello  Starting  no revision yet");
 

@@ -4,6 +4,7 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Host.Local.Terminal;
+using Serving.Kubernetes;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Host.Local.Terminal;
@@ -68,7 +69,7 @@ public sealed class LiveTerminalTests
     }
 
     private static IReadOnlyList<LiveRow> Rows(InMemoryCluster cluster) =>
-        [.. new ClusterView(cluster, _ => 0).Rows().Select(row => new LiveRow(row, 0))];
+        [.. new ClusterView(cluster, static () => new Dictionary<ObjectKey, long>()).Rows().Select(row => new LiveRow(row, 0))];
 
     private InMemoryCluster Cluster(int services)
     {
@@ -92,7 +93,11 @@ public sealed class LiveTerminalTests
         var live = new LiveTerminal(terminal.Console, _time);
         live.Line("API server");
         var stop = new CancellationTokenSource();
-        return new(live, live.ShowAsync(new ClusterView(cluster, _ => 0), "title", stop.Token), stop);
+        return new(
+            live,
+            live.ShowAsync(new ClusterView(cluster, static () => new Dictionary<ObjectKey, long>()), "title", stop.Token),
+            stop
+        );
     }
 
     private sealed record Shown(LiveTerminal Terminal, Task Showing, CancellationTokenSource Stop) : IAsyncDisposable

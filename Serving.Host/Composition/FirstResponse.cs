@@ -9,7 +9,7 @@ namespace Serving.Host.Composition;
 /// Sends a request of the start to the API server until it succeeds; an unreachable server is retried. Only a rejection that will not
 /// change by itself, such as 401 and 403, and an invalid configuration end it.
 /// </summary>
-internal static class FirstAnswer
+internal static class FirstResponse
 {
     private static readonly Backoff Delays = new(TimeSpan.FromMilliseconds(250), TimeSpan.FromSeconds(5));
 
