@@ -9,7 +9,8 @@ namespace Serving.TestPrograms;
 
 /// <summary>
 /// The web server of the tests. Every path returns <c>TEXT</c>, except:
-/// <c>/wait</c> waits, <c>/work</c> uses CPU, <c>/host</c> returns the pod name, <c>/request</c> the request, <c>/file</c> the file
+/// <c>/wait</c> waits, <c>/work</c> uses CPU, <c>/host</c> returns the pod name, after
+/// <c>?before=MS</c>, <c>/request</c> the request, <c>/file</c> the file
 /// <c>text</c> of the volume,
 /// <c>/health</c> is for probes, <c>/query</c> for probes with <c>?probe=ok</c>, <c>/probes</c> returns their number, <c>/fail</c> makes
 /// them fail,
@@ -57,7 +58,7 @@ internal static class WebServer
             case "/work":
                 return WorkAsync(context);
             case "/host":
-                return WriteAsync(context, Settings.Host);
+                return HostAsync(context);
             case "/request":
                 return WriteAsync(context, Describe(context.Request));
             case "/file":
@@ -93,7 +94,7 @@ internal static class WebServer
     /// body.</summary>
     private static async Task WaitAsync(HttpContext context)
     {
-        var query = context.Request.Query;
+        int Number(string name) => NumberOf(context, name);
         await Task.Delay(Number("before"), context.RequestAborted);
         await context.Response.StartAsync(context.RequestAborted);
         await context.Response.Body.FlushAsync(context.RequestAborted);
@@ -103,9 +104,16 @@ internal static class WebServer
             await context.Response.Body.WriteAsync("waited\n"u8.ToArray(), context.RequestAborted);
             await context.Response.Body.FlushAsync(context.RequestAborted);
         }
-
-        int Number(string name) => int.TryParse(query[name], NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : 0;
     }
+
+    private static async Task HostAsync(HttpContext context)
+    {
+        await Task.Delay(NumberOf(context, "before"), context.RequestAborted);
+        await WriteAsync(context, Settings.Host);
+    }
+
+    private static int NumberOf(HttpContext context, string name) =>
+        int.TryParse(context.Request.Query[name], NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : 0;
 
     /// <summary>Uses <c>?for=MS</c> of CPU time, regardless of the elapsed time.</summary>
     private static Task WorkAsync(HttpContext context)

@@ -18,7 +18,7 @@ public sealed partial class ConcurrencyRulesTests
     [
         new(@"\.CancelSafely\(\)"),
         new(@"\.TrySet(Result|Canceled)\("),
-        new(@"\(\(Waiter\)state!\)\.Cancel\(token\)"),
+        new(@"\(\(Waiter\)state!\)\.Leave\(\)"),
         new(@"\(\(Http1Connection\)state!\)\.Abort\(\)"),
         new(@"\(\(Http2RequestBody\)state!\)\.Stop\(\)"),
         new(@"\(\(Watch\)state!\)\.OnClosed\(\)"),

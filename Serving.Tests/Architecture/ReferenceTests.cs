@@ -12,14 +12,15 @@ public sealed class ReferenceTests
     {
         ["Serving.Api"] = [],
         ["Serving.Concurrency"] = [],
-        ["Serving.Kubernetes"] = ["Serving.Api", "Serving.Concurrency"],
+        ["Serving.Instruments"] = [],
+        ["Serving.Kubernetes"] = ["Serving.Api", "Serving.Concurrency", "Serving.Instruments"],
         ["Serving.Templates"] = [],
         ["Serving.ConfigMaps"] = ["Serving.Api", "Serving.Kubernetes", "Serving.Templates"],
         ["Serving.Certificates"] = ["Serving.Api", "Serving.Kubernetes"],
         ["Serving.Controller"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Templates"],
         ["Serving.Webhook"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Certificates"],
-        ["Serving.Dataplane"] = ["Serving.Concurrency"],
-        ["Serving.Observability"] = ["Serving.Concurrency", "Serving.Templates"],
+        ["Serving.Dataplane"] = ["Serving.Concurrency", "Serving.Instruments"],
+        ["Serving.Observability"] = ["Serving.Concurrency", "Serving.Instruments", "Serving.Templates"],
         ["Serving.Autoscaler"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Dataplane"],
         ["Serving.Activator"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Dataplane", "Serving.Observability"],
         ["Serving.Networking.Gateway"] =
@@ -29,11 +30,20 @@ public sealed class ReferenceTests
             "Serving.ConfigMaps",
             "Serving.Certificates",
             "Serving.Dataplane",
+            "Serving.Observability",
             "Serving.Networking.Layers",
         ],
-        ["Serving.Networking.Layers"] = ["Serving.Concurrency", "Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps"],
+        ["Serving.Networking.Layers"] =
+        [
+            "Serving.Concurrency",
+            "Serving.Api",
+            "Serving.Kubernetes",
+            "Serving.ConfigMaps",
+            "Serving.Dataplane",
+        ],
         ["Serving.Networking.GatewayApi"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Networking.Layers"],
         ["Serving.Networking.Istio"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Networking.Layers"],
+        ["Serving.StatusPages"] = ["Serving.Api", "Serving.Kubernetes", "Serving.ConfigMaps", "Serving.Dataplane"],
         ["Serving.QueueProxy"] = ["Serving.Dataplane", "Serving.Observability", "Serving.Templates"],
         ["Serving.LocalCluster"] = ["Serving.Api", "Serving.Kubernetes"],
         ["Serving.TestPrograms"] = [],
@@ -82,6 +92,7 @@ public sealed class ReferenceTests
             "Serving.Modules/Api",
             "Serving.Modules/Concurrency",
             "Serving.Modules/Dataplane",
+            "Serving.Modules/Instruments",
             "Serving.Modules/Observability",
         }
             .SelectMany(static folder => Directory.EnumerateFiles(Repository.PathOf(folder), "*.cs*", SearchOption.AllDirectories))

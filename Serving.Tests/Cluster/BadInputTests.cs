@@ -46,7 +46,7 @@ public sealed class BadInputTests
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
         var other = option == "--api-port" ? "--gateway-port" : "--api-port";
 
-        var (code, output) = await RunAsync("local", option, $"{port}", other, $"{FreePorts.Of(IPAddress.Loopback, 1)[0]}");
+        var (code, output) = await RunAsync("local", option, $"{port}", other, $"{FreePorts.Next()}");
 
         code.Should().Be(1);
         Error(output).Should().Contain($"{port}").And.Contain("in use").And.Contain(option);

@@ -40,10 +40,11 @@ public sealed class EdgeSoakTests
             );
         }
 
+        var gateway = new IPEndPoint(IPAddress.Loopback, cluster.GatewayPort);
         var report = await new SoakRun(
-            new IPEndPoint(IPAddress.Loopback, cluster.GatewayPort),
+            gateway,
             SoakManifest.Good,
-            SoakManifest.Busy,
+            () => new HostileTask(gateway, SoakManifest.Good, SoakManifest.Busy),
             cluster.Host.Id
         ).RunAsync(rate: 50, alone: TimeSpan.FromSeconds(1), beside: TimeSpan.FromSeconds(20));
 

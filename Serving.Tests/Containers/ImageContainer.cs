@@ -30,19 +30,25 @@ internal sealed class ImageContainer : IAsyncDisposable
     /// <summary>Starts it.</summary>
     /// <param name="image">The short name of the image.</param>
     /// <param name="variables">Its environment, beside the image's.</param>
-    public static async Task<ImageContainer> StartAsync(string image, IReadOnlyDictionary<string, string> variables)
+    /// <param name="directories">Directories of the engine's machine that it reads at the same path.</param>
+    public static async Task<ImageContainer> StartAsync(
+        string image,
+        IReadOnlyDictionary<string, string> variables,
+        IReadOnlyList<string>? directories = null
+    )
     {
         var container = new ContainerBuilder(ContainerEngine.ImageName(image))
             .WithImagePullPolicy(PullPolicy.Never)
             .WithLogger(NullLogger.Instance)
             .WithEnvironment(variables)
-            .WithCreateParameterModifier(static parameters =>
+            .WithCreateParameterModifier(parameters =>
             {
                 var host = parameters.HostConfig ??= new HostConfig();
                 host.NetworkMode = "host";
                 host.ReadonlyRootfs = true;
                 host.CapDrop = ["ALL"];
                 host.SecurityOpt = ["no-new-privileges"];
+                host.Binds = [.. (directories ?? []).Select(static directory => $"{directory}:{directory}:ro")];
             })
             .Build();
         var running = Stopwatch.StartNew();

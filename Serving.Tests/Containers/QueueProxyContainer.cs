@@ -13,11 +13,21 @@ internal sealed class QueueProxyContainer : Sidecar
 
     public override Task<bool> HasExitedAsync() => Container.HasExitedAsync();
 
-    public static async Task<QueueProxyContainer> StartAsync(int userPort, params (string Name, string Value)[] variables)
+    public override Task<string> OutputAsync() => Container.OutputAsync();
+
+    public static Task<QueueProxyContainer> StartAsync(int userPort, params (string Name, string Value)[] variables) =>
+        StartAsync(userPort, [], variables);
+
+    /// <summary>The same, with directories of this machine that it reads at the same path.</summary>
+    public static async Task<QueueProxyContainer> StartAsync(
+        int userPort,
+        IReadOnlyList<string> directories,
+        params (string Name, string Value)[] variables
+    )
     {
         var endpoints = NextEndpoints();
         return new QueueProxyContainer(
-            await ImageContainer.StartAsync("queue-proxy", VariablesOf(endpoints, userPort, variables)),
+            await ImageContainer.StartAsync("queue-proxy", VariablesOf(endpoints, userPort, variables), directories),
             endpoints
         );
     }

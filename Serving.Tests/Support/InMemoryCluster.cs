@@ -9,6 +9,7 @@ using Serving.Kubernetes;
 using Serving.Kubernetes.Client;
 using Serving.Kubernetes.Informers;
 using Serving.Kubernetes.Selectors;
+using Serving.LocalCluster.ApiServer.Kinds;
 
 namespace Serving.Tests.Support;
 
@@ -38,7 +39,8 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
         void Observe(IKubernetesObject value, bool deleted);
     }
 
-    /// <summary>One write that reached the store: verb (<c>create</c>, <c>update</c>, <c>update-status</c>, <c>patch</c>, <c>delete</c>),
+    /// <summary>One write that reached the store: verb (<c>create</c>, <c>update</c>, <c>update-status</c>, <c>patch</c>, <c>resize</c>,
+    /// <c>delete</c>),
     /// plural and key.</summary>
     public sealed record Request(string Verb, string Plural, ObjectKey Key);
 
@@ -224,7 +226,7 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
         where T : class, IKubernetesObject =>
         Do(
             type,
-            "patch",
+            subresource == PodResize.Subresource ? PodResize.Subresource : "patch",
             ns,
             name,
             () =>
@@ -236,9 +238,18 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
                 }
 
                 var current = Existing(type, ns, name).DeepClone();
-                var patched =
-                    patch.Type == PatchType.Json ? InMemoryPatches.Json(current, body.AsArray()) : InMemoryPatches.Merge(current, body)!;
-                return Replace(type, patched.AsObject(), subresource == "status", options);
+                var patched = patch.Type switch
+                {
+                    PatchType.Json => InMemoryPatches.Json(current, body.AsArray()),
+                    PatchType.StrategicMerge => InMemoryPatches.StrategicMerge(type, current.AsObject(), body.AsObject()),
+                    _ => InMemoryPatches.Merge(current, body)!,
+                };
+                if (subresource == PodResize.Subresource)
+                {
+                    PodResize.Confine(Existing(type, ns, name), patched.AsObject());
+                }
+
+                return Replace(type, patched.AsObject(), subresource == "status", options, subresource);
             }
         );
 
@@ -418,7 +429,7 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
         return options?.DryRun == true ? FromJson(type, json) : Store(type, json, added: true);
     }
 
-    private T Replace<T>(ResourceType<T> type, JsonObject wanted, bool status, WriteOptions? options)
+    private T Replace<T>(ResourceType<T> type, JsonObject wanted, bool status, WriteOptions? options, string? subresource = null)
         where T : class, IKubernetesObject
     {
         var meta = (JsonObject)wanted["metadata"]!;
@@ -451,7 +462,7 @@ public sealed class InMemoryCluster : IKubernetesClient, IInformers
             KeepServerFields(current, result);
         }
 
-        WriteRules.Check(type, result, current);
+        WriteRules.Check(type, result, current, subresource);
         if (JsonNode.DeepEquals(current, result) || options?.DryRun == true)
         {
             return FromJson(type, result);

@@ -1,12 +1,19 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Serving.Api;
+using Serving.LocalCluster.ApiServer.Kinds;
+using Serving.LocalCluster.ApiServer.Patches;
 
 namespace Serving.Tests.Support;
 
 /// <summary>The patch types that <see cref="InMemoryCluster"/> supports.</summary>
 internal static class InMemoryPatches
 {
-    /// <summary>RFC 7386; also used for strategic merge and apply, so lists are replaced as a whole.</summary>
+    private static readonly Lazy<Dictionary<(string Group, string Version, string Plural), ResourceInfo>> BuiltIn = new(() =>
+        BuiltInKinds.Load().ToDictionary(kind => (kind.Group, kind.Version, kind.Plural))
+    );
+
+    /// <summary>RFC 7386; also used for apply, so lists are replaced as a whole.</summary>
     public static JsonNode? Merge(JsonNode? target, JsonNode? patch)
     {
         if (patch is not JsonObject changes)
@@ -30,6 +37,12 @@ internal static class InMemoryPatches
 
         return result;
     }
+
+    /// <summary>Kubernetes' strategic merge for built-in kinds; a merge patch for others.</summary>
+    public static JsonNode StrategicMerge(ResourceType type, JsonObject target, JsonObject patch) =>
+        BuiltIn.Value.TryGetValue((type.Group, type.Version, type.Plural), out var kind)
+            ? StrategicMergePatch.Apply(target, patch, kind.Schema)
+            : Merge(target, patch)!;
 
     /// <summary>RFC 6902: add, remove, replace and test.</summary>
     public static JsonNode Json(JsonNode target, JsonArray operations)

@@ -8,6 +8,9 @@ internal sealed class RecordingLogs : ILoggerFactory
 {
     private readonly ConcurrentQueue<string> _lines = new();
 
+    /// <summary>The lines logged so far.</summary>
+    public IReadOnlyList<string> Lines => [.. _lines];
+
     /// <summary>All lines logged so far.</summary>
     public string Text => string.Join('\n', _lines);
 

@@ -17,7 +17,7 @@ internal sealed class TcpProxy : IAsyncDisposable
     public TcpProxy(int target)
     {
         _target = target;
-        Port = FreePorts.Of(IPAddress.Loopback, 1)[0];
+        Port = FreePorts.Next();
         _accepting = Listen();
     }
 

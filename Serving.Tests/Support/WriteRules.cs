@@ -33,9 +33,10 @@ internal static class WriteRules
     /// <param name="type">Its kind.</param>
     /// <param name="document">The new object.</param>
     /// <param name="old">The stored object; null for a create.</param>
-    public static void Check(ResourceType type, JsonObject document, JsonObject? old)
+    /// <param name="subresource">The subresource that is written; null for the object itself.</param>
+    public static void Check(ResourceType type, JsonObject document, JsonObject? old, string? subresource = null)
     {
-        var problems = Problems(type, document, old);
+        var problems = Problems(type, document, old, subresource);
         if (old is not null && problems.Count > 0)
         {
             problems = [.. problems.Except(Problems(type, old, null))];
@@ -57,7 +58,7 @@ internal static class WriteRules
         }
     }
 
-    private static List<string> Problems(ResourceType type, JsonObject original, JsonObject? old)
+    private static List<string> Problems(ResourceType type, JsonObject original, JsonObject? old, string? subresource = null)
     {
         var document = (JsonObject)original.DeepClone();
         var errors = new List<FieldError>();
@@ -75,7 +76,7 @@ internal static class WriteRules
                 BodyDecoder.Default(kind, before);
             BodyDecoder.Default(kind, document);
             MetadataRules.Validate(kind, document, old is null, errors);
-            BuiltInValidation.Check(kind, document, before, errors);
+            BuiltInValidation.Check(kind, document, before, errors, subresource);
         }
 
         return [.. errors.Select(error => $"{error.Field}: {error.Detail}")];

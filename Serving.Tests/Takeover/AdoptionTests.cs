@@ -10,6 +10,7 @@ using Serving.Api.Core;
 using Serving.Api.WellKnown;
 using Serving.Autoscaler;
 using Serving.Autoscaler.Reconcilers;
+using Serving.Autoscaler.Reserve;
 using Serving.Autoscaler.Scaling;
 using Serving.Controller.Revisions.Resources;
 using Serving.Controller.ServerlessServices;
@@ -277,7 +278,9 @@ internal sealed class AdoptionTests
             new NeverAsked(),
             new PodCountBoard(),
             _ours.Events,
-            _ours.Time
+            _ours.Time,
+            new Parking(_ours.Events, _ => Task.FromResult(true), _ours.Time),
+            static (_, _) => { }
         );
         var key = new ObjectKey("default", "hello-00001");
         var writes = new List<InMemoryCluster.Request>();

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.RegularExpressions;
 using FluentAssertions;
 using Serving.Api;
@@ -118,7 +117,7 @@ internal sealed partial class DeployedCluster : TestCluster
     )
     {
         var directory = Directory.CreateTempSubdirectory("serving-test-").FullName;
-        var port = FreePorts.Of(IPAddress.Loopback, 1)[0];
+        var port = FreePorts.Next();
         var images = await (programs ?? BuiltProgramsAsync)(directory);
         var server = HostProcess.Start([
             "local",

@@ -74,18 +74,21 @@ public sealed class AutoscalingTests : EndToEndTests
         }
     }
 
-    [TestCase("linear")]
-    [TestCase("weightedExponential")]
-    public async Task Steady_load_keeps_its_pods_through_panic_and_after_it(string algorithm)
+    // With exponential weights over six seconds, one second without a stat is most of the average, and a busy machine may miss one.
+    [TestCase("linear", 6)]
+    [TestCase("weightedExponential", 20)]
+    public async Task Steady_load_keeps_its_pods_through_panic_and_after_it(string algorithm, int window)
     {
         const int pods = 3;
-        await StartAsync(new("steady") { Scaling = [.. Scaling, ("metric-aggregation-algorithm", algorithm)] });
+        await StartAsync(
+            new("steady") { Scaling = [.. Scaling.SkipLast(1), ("window", $"{window}s"), ("metric-aggregation-algorithm", algorithm)] }
+        );
         await using var load = LoadOf("steady", pods * Target, Slow);
         await HasPodsAsync("steady-00001", pods);
 
         // Panic mode lasts one stable window after its last trigger: wait for that, and for one window in stable mode.
         await ThroughoutAsync(
-            TimeSpan.FromSeconds(15),
+            TimeSpan.FromSeconds(9 + window),
             async () => (await ReadyPodsAsync("steady-00001")).Should().BeInRange(pods - 1, Most(pods))
         );
     }

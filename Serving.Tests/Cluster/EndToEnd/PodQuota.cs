@@ -23,7 +23,7 @@ internal sealed class PodQuota : IAsyncDisposable
     public static async Task<PodQuota> StartAsync()
     {
         var authority = new TestAuthority("quota");
-        var port = FreePorts.Of(IPAddress.Loopback, 1)[0];
+        var port = FreePorts.Next();
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         var certificate = authority.Serve("localhost");

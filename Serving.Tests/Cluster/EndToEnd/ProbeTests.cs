@@ -1,7 +1,6 @@
 using System.Net;
 using FluentAssertions;
 using NUnit.Framework;
-using Serving.Tests.Support;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
@@ -14,7 +13,7 @@ public sealed class ProbeTests : EndToEndTests
     [Test]
     public async Task A_program_may_be_probed_at_another_port_than_it_serves_at()
     {
-        var port = FreePorts.Of(IPAddress.Loopback, 1)[0];
+        var port = FreePorts.Next();
         await StartAsync(
             new("elsewhere")
             {
@@ -57,7 +56,7 @@ public sealed class ProbeTests : EndToEndTests
     [Test]
     public async Task A_program_reaches_the_container_beside_it()
     {
-        var port = FreePorts.Of(IPAddress.Loopback, 1)[0];
+        var port = FreePorts.Next();
         await StartAsync(
             new("beside")
             {
@@ -137,7 +136,7 @@ public sealed class ProbeTests : EndToEndTests
     [Test]
     public async Task A_pod_is_not_used_once_a_container_beside_its_program_is_not_ready_any_more()
     {
-        var port = FreePorts.Of(IPAddress.Loopback, 1)[0];
+        var port = FreePorts.Next();
         await StartAsync(
             new("failing")
             {

@@ -22,7 +22,7 @@ internal sealed class ThreeHosts : IAsyncDisposable
     private const string Namespace = "knative-serving";
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
     private readonly string _directory = Directory.CreateTempSubdirectory("serving-failover-").FullName;
-    private readonly int _apiPort = FreePorts.Of(IPAddress.Loopback, 1)[0];
+    private readonly int _apiPort = FreePorts.Next();
     private HostProcess? _api;
     private HostProcess? _node;
 
@@ -33,6 +33,9 @@ internal sealed class ThreeHosts : IAsyncDisposable
 
     /// <summary>The hosts.</summary>
     public IReadOnlyList<ServingHost> Hosts { get; private set; } = [];
+
+    /// <summary>The data directory of the API server and the node.</summary>
+    public string DataDirectory => _directory;
 
     /// <summary>The audit log of the API server.</summary>
     public AuditTrail Audit { get; }
