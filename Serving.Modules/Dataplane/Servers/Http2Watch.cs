@@ -11,8 +11,8 @@ namespace Serving.Dataplane.Servers;
 /// never ends, is closed after a timeout; and only a few connections at once may be within a head of several frames, since a partially
 /// decoded head is not in the budget. It tells <see cref="HeadDecoding"/> the size of heads as received. Requests that arrive together are
 /// passed on a few at a time, so that those of one connection do not delay those of all others: Kestrel queues every request that it has
-/// read on the thread pool. Nothing is copied. And it waits for the client to close a connection whose requests have ended, because closing a
-/// socket with unread bytes, such as a window update, discards the end of the last response.
+/// read on the thread pool. Nothing is copied. At the end it waits for the client to close the connection: closing a socket with unread
+/// bytes, such as a window update, discards what has not been sent of the last response.
 /// </summary>
 internal sealed class Http2Watch : PipeReader, IDisposable
 {

@@ -10,6 +10,7 @@ internal sealed class MetricSeries(KeyValuePair<string, object?>[] tags, string 
     private readonly long[]? _buckets = bounds is null ? null : new long[bounds.Length + 1];
     private double _value;
     private volatile bool _changed = true;
+    private volatile bool _isRemoved;
 
     // One for each bucket of a histogram, one for a counter; created with the first.
     private Exemplar?[]? _exemplars;
@@ -25,6 +26,13 @@ internal sealed class MetricSeries(KeyValuePair<string, object?>[] tags, string 
     /// <summary>The collection that last observed it; used for observable instruments.</summary>
     public int Round { get; set; }
 
+    /// <summary>Whether it is no longer exported, so that a recording needs another one.</summary>
+    public bool IsRemoved
+    {
+        get => _isRemoved;
+        set => _isRemoved = value;
+    }
+
     /// <summary>The sum, or the last value.</summary>
     public double Value => Volatile.Read(ref _value);
 
@@ -33,6 +41,26 @@ internal sealed class MetricSeries(KeyValuePair<string, object?>[] tags, string 
 
     /// <summary>The newest exemplar of bucket <paramref name="index"/>, or of a counter at 0; null for none.</summary>
     public Exemplar? ExemplarOf(int index) => Volatile.Read(ref _exemplars) is { } all ? Volatile.Read(ref all[index]) : null;
+
+    /// <summary>Whether these are its tags, and the same objects; equal tags of other objects need a comparison of their values.</summary>
+    public bool HasSame(ReadOnlySpan<KeyValuePair<string, object?>> candidate)
+    {
+        var own = tags;
+        if (candidate.Length != own.Length)
+        {
+            return false;
+        }
+
+        for (var i = own.Length - 1; i >= 0; i--)
+        {
+            if (!ReferenceEquals(candidate[i].Value, own[i].Value) || !ReferenceEquals(candidate[i].Key, own[i].Key))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     /// <summary>Whether it has changed since the last call.</summary>
     public bool TakeChanged()
