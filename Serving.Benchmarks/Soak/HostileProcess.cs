@@ -5,8 +5,9 @@ using System.Net;
 namespace Serving.Benchmarks.Soak;
 
 /// <summary>
-/// <see cref="HostileClients"/> in a process with the lowest priority, so that their own work, which elsewhere is done by other machines,
-/// takes no processor from the gateway and from the clients that are measured.
+/// <see cref="HostileClients"/> in a process that runs only where nothing else wants to (Linux's idle policy): their own work, which
+/// elsewhere is done by other machines, takes no processor from the gateway and from the clients that are measured. The lowest nice value
+/// is not enough: such a process keeps a core for milliseconds before another one gets it.
 /// </summary>
 internal sealed class HostileProcess : IHostileTraffic
 {
@@ -19,8 +20,8 @@ internal sealed class HostileProcess : IHostileTraffic
     public HostileProcess(IPEndPoint gateway, string good, string busy)
     {
         var start = new ProcessStartInfo(
-            "nice",
-            ["-n", "19", "dotnet", typeof(HostileProcess).Assembly.Location, "hostile", gateway.ToString(), good, busy]
+            "chrt",
+            ["--idle", "0", "dotnet", typeof(HostileProcess).Assembly.Location, "hostile", gateway.ToString(), good, busy]
         )
         {
             RedirectStandardInput = true,
