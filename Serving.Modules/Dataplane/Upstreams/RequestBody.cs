@@ -57,6 +57,7 @@ internal abstract class RequestBody
     protected async Task<bool> CopyAsync(PipeReader body)
     {
         var sent = 0L;
+        var turn = new CopyTurn();
         while (true)
         {
             var read = await ReadAsync(body);
@@ -94,10 +95,14 @@ internal abstract class RequestBody
                 body.AdvanceTo(consumed, examined);
             }
 
-            if (!read.IsCompleted)
-                continue;
-            await EndAsync();
-            return true;
+            if (read.IsCompleted)
+            {
+                await EndAsync();
+                return true;
+            }
+
+            if (turn.IsOver(buffer.Length))
+                await Task.Yield();
         }
     }
 

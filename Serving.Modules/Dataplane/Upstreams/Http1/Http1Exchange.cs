@@ -191,11 +191,13 @@ internal sealed class Http1Exchange(Http1Connection connection)
         var left = answer.Length;
         var (unsent, streams) = (false, answer.Body != BodyKind.Length);
         _chunks = new ChunkedDecoder { Trailers = trailers?.Trailers };
+        var turn = new CopyTurn();
         while (true)
         {
+            var taken = 0;
             if (!connection.Buffered.IsEmpty)
             {
-                var taken = Take(answer.Body, output, ref left);
+                taken = Take(answer.Body, output, ref left);
                 connection.Consume(taken);
                 unsent |= taken != 0;
                 if (answer.Body == BodyKind.Length ? left == 0 : _chunks.IsDone)
@@ -214,6 +216,8 @@ internal sealed class Http1Exchange(Http1Connection connection)
             }
 
             (unsent, streams) = (false, false);
+            if (turn.IsOver(taken))
+                await Task.Yield();
             if (await connection.ReceiveAsync(ResponseHead.MaxBytes) != 0)
                 continue;
             if (answer.Body == BodyKind.UntilClose)
@@ -245,13 +249,17 @@ internal sealed class Http1Exchange(Http1Connection connection)
         await using var client = await context.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync();
         using var ended = new CancellationTokenSource();
         var sending = SendUpgradedAsync(client, ended.Token);
+        var turn = new CopyTurn();
         try
         {
             do
             {
+                var moved = connection.Buffered.Length;
                 await client.WriteAsync(connection.BufferedMemory);
                 await client.FlushAsync();
-                connection.Consume(connection.Buffered.Length);
+                connection.Consume(moved);
+                if (turn.IsOver(moved))
+                    await Task.Yield();
             } while (await connection.ReceiveAsync(ResponseHead.MaxBytes) != 0);
         }
         finally
@@ -265,6 +273,7 @@ internal sealed class Http1Exchange(Http1Connection connection)
 
     private async Task SendUpgradedAsync(Stream client, CancellationToken ended)
     {
+        var turn = new CopyTurn();
         try
         {
             while (true)
@@ -273,6 +282,8 @@ internal sealed class Http1Exchange(Http1Connection connection)
                 if (read == 0)
                     break;
                 await connection.SendAsync(_output.Whole[..read]);
+                if (turn.IsOver(read))
+                    await Task.Yield();
             }
 
             await connection.EndSendingAsync();

@@ -152,6 +152,7 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
 
         await waiting;
         var writer = context.Response.BodyWriter;
+        var turn = new CopyTurn();
         while (true)
         {
             var read = await body.ReadAsync(writer.GetMemory(), cancellation);
@@ -160,6 +161,8 @@ internal sealed partial class Http2Upstream(UpstreamOptions options) : IUpstream
             writer.Advance(read);
             if ((await writer.FlushAsync(cancellation)).IsCompleted)
                 throw new OperationCanceledException("The client disconnected before it read the whole response.");
+            if (turn.IsOver(read))
+                await Task.Yield();
         }
     }
 
