@@ -14,9 +14,9 @@ if (args is ["user-container", var port])
     return;
 }
 
-if (args is ["hostile", var gateway, var good, var busy])
+if (args is ["hostile", var gateway, var good, var busy, var kinds])
 {
-    await HostileProcess.RunAsync(IPEndPoint.Parse(gateway), good, busy);
+    await HostileProcess.RunAsync(IPEndPoint.Parse(gateway), good, busy, Enum.Parse<HostileKinds>(kinds));
     return;
 }
 

@@ -24,9 +24,9 @@ internal static class SoakCommand
         var report = await new SoakRun(
             measured.Gateway,
             SoakManifest.Good,
-            () => new HostileProcess(measured.Gateway, SoakManifest.Good, SoakManifest.Busy),
+            kinds => new HostileProcess(measured.Gateway, SoakManifest.Good, SoakManifest.Busy, kinds),
             measured.Process.Id
-        ).RunAsync(Rate, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(seconds));
+        ).RunAsync(Rate, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(seconds), TimeSpan.FromSeconds(seconds / 2.0));
         Console.WriteLine(JsonSerializer.Serialize(report, Indented));
         return report.Failed == 0 && !measured.Process.HasExited ? 0 : 1;
     }

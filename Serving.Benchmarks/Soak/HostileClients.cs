@@ -11,7 +11,8 @@ namespace Serving.Benchmarks.Soak;
 /// <param name="gateway">The gateway's external listener.</param>
 /// <param name="good">The host of a Service that responds at once.</param>
 /// <param name="busy">The host of a Service that handles one slow request at a time, while the others are queued.</param>
-internal sealed class HostileClients(IPEndPoint gateway, string good, string busy)
+/// <param name="kinds">Which of them run.</param>
+internal sealed class HostileClients(IPEndPoint gateway, string good, string busy, HostileKinds kinds)
 {
     private const int HeaderOfAmplification = 3900;
     private const int RepeatsOfAmplification = 62;
@@ -43,7 +44,7 @@ internal sealed class HostileClients(IPEndPoint gateway, string good, string bus
             .. Enumerable.Range(0, 5).Select(_ => LoopAsync(token => AmplifyAsync(RepeatsAllowed, token), cancellation)),
             .. Enumerable.Range(0, 4).Select(_ => LoopAsync(LeaveHeadOpenAsync, cancellation)),
             .. Enumerable.Range(0, 30).Select(i => LoopAsync(token => SayLittleAsync(i, token), cancellation)),
-            .. Enumerable.Range(0, 20).Select(_ => LoopAsync(HoldBodyAsync, cancellation)),
+            .. Enumerable.Range(0, kinds == HostileKinds.All ? 20 : 0).Select(_ => LoopAsync(HoldBodyAsync, cancellation)),
             LoopAsync(ResetRapidlyAsync, cancellation),
             LoopAsync(FloodWithPingsAsync, cancellation),
             LoopAsync(SendMalformedAsync, cancellation),

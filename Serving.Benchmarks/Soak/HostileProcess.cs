@@ -17,11 +17,12 @@ internal sealed class HostileProcess : IHostileTraffic
     /// <param name="gateway">The gateway's external listener.</param>
     /// <param name="good">The host of a Service that responds at once.</param>
     /// <param name="busy">The host of a Service that handles one slow request at a time.</param>
-    public HostileProcess(IPEndPoint gateway, string good, string busy)
+    /// <param name="kinds">Which of them run.</param>
+    public HostileProcess(IPEndPoint gateway, string good, string busy, HostileKinds kinds)
     {
         var start = new ProcessStartInfo(
             "chrt",
-            ["--idle", "0", "dotnet", typeof(HostileProcess).Assembly.Location, "hostile", gateway.ToString(), good, busy]
+            ["--idle", "0", "dotnet", typeof(HostileProcess).Assembly.Location, "hostile", gateway.ToString(), good, busy, kinds.ToString()]
         )
         {
             RedirectStandardInput = true,
@@ -32,9 +33,9 @@ internal sealed class HostileProcess : IHostileTraffic
 
     /// <summary>The other side of this class: runs the clients until standard input ends, then writes the number of their
     /// connections.</summary>
-    public static async Task RunAsync(IPEndPoint gateway, string good, string busy)
+    public static async Task RunAsync(IPEndPoint gateway, string good, string busy, HostileKinds kinds)
     {
-        await using var clients = new HostileTask(gateway, good, busy);
+        await using var clients = new HostileTask(gateway, good, busy, kinds);
         await Console.In.ReadToEndAsync();
         Console.WriteLine(await clients.StopAsync());
     }

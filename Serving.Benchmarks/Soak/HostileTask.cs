@@ -13,9 +13,10 @@ internal sealed class HostileTask : IHostileTraffic
     /// <param name="gateway">The gateway's external listener.</param>
     /// <param name="good">The host of a Service that responds at once.</param>
     /// <param name="busy">The host of a Service that handles one slow request at a time.</param>
-    public HostileTask(IPEndPoint gateway, string good, string busy)
+    /// <param name="kinds">Which of them run.</param>
+    public HostileTask(IPEndPoint gateway, string good, string busy, HostileKinds kinds)
     {
-        _clients = new HostileClients(gateway, good, busy);
+        _clients = new HostileClients(gateway, good, busy, kinds);
         _running = _clients.RunAsync(_stop.Token);
     }
 

@@ -4,13 +4,13 @@ using System.Net;
 
 namespace Serving.Benchmarks.Soak;
 
-/// <summary>Sends good traffic at a steady rate to a gateway in another process, first alone and then together with hostile
+/// <summary>Sends good traffic at a steady rate to a gateway in another process: alone, then together with each kind of hostile
 /// clients.</summary>
 /// <param name="gateway">The gateway's external listener.</param>
 /// <param name="good">The host of a Service that responds at once.</param>
 /// <param name="attack">Starts the hostile clients.</param>
 /// <param name="process">The process whose memory is measured.</param>
-internal sealed class SoakRun(IPEndPoint gateway, string good, Func<IHostileTraffic> attack, int process)
+internal sealed class SoakRun(IPEndPoint gateway, string good, Func<HostileKinds, IHostileTraffic> attack, int process)
 {
     private static readonly TimeSpan MemoryPeriod = TimeSpan.FromSeconds(5);
 
@@ -19,8 +19,9 @@ internal sealed class SoakRun(IPEndPoint gateway, string good, Func<IHostileTraf
     /// <summary>Runs the soak test.</summary>
     /// <param name="rate">Good requests per second.</param>
     /// <param name="alone">The duration without hostile clients.</param>
-    /// <param name="beside">The duration with hostile clients.</param>
-    public async Task<SoakReport> RunAsync(int rate, TimeSpan alone, TimeSpan beside)
+    /// <param name="beside">The duration with <see cref="HostileKinds.Cheap"/> clients.</param>
+    /// <param name="besideAll">The duration with <see cref="HostileKinds.All"/> clients.</param>
+    public async Task<SoakReport> RunAsync(int rate, TimeSpan alone, TimeSpan beside, TimeSpan besideAll)
     {
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30) })
         {
@@ -28,28 +29,31 @@ internal sealed class SoakRun(IPEndPoint gateway, string good, Func<IHostileTraf
             Timeout = TimeSpan.FromSeconds(60),
         };
         await SendAtRateAsync(http, rate, TimeSpan.FromSeconds(5));
-        var quiet = await SendAtRateAsync(http, rate, alone);
+        var phases = new List<SoakPhase> { Phase("alone", await SendAtRateAsync(http, rate, alone), 0) };
         using var stop = new CancellationTokenSource();
-        await using var hostile = attack();
         var memory = SampleMemoryAsync(stop.Token);
-        var loud = await SendAtRateAsync(http, rate, beside);
+        phases.Add(await BesideAsync(http, rate, beside, HostileKinds.Cheap));
+        phases.Add(await BesideAsync(http, rate, besideAll, HostileKinds.All));
         await stop.CancelAsync();
-        var connections = await hostile.StopAsync();
         return new SoakReport
         {
             Rate = rate,
-            RequestsAlone = quiet.Count,
-            RequestsBeside = loud.Count,
+            Phases = phases,
             Failed = _failures.Count,
             Failures = [.. _failures.Take(10)],
-            P50MillisecondsAlone = Percentile(quiet, 0.5),
-            P99MillisecondsAlone = Percentile(quiet, 0.99),
-            P50MillisecondsBeside = Percentile(loud, 0.5),
-            P99MillisecondsBeside = Percentile(loud, 0.99),
-            HostileConnections = connections,
             ResidentMebibytes = await memory,
         };
     }
+
+    private async Task<SoakPhase> BesideAsync(HttpClient http, int rate, TimeSpan duration, HostileKinds kinds)
+    {
+        await using var hostile = attack(kinds);
+        var latencies = await SendAtRateAsync(http, rate, duration);
+        return Phase($"beside {kinds}", latencies, await hostile.StopAsync());
+    }
+
+    private static SoakPhase Phase(string name, List<double> latencies, long connections) =>
+        new(name, latencies.Count, Percentile(latencies, 0.5), Percentile(latencies, 0.99), connections);
 
     private async Task<List<double>> SendAtRateAsync(HttpClient http, int rate, TimeSpan duration)
     {

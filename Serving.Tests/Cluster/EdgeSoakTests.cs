@@ -44,13 +44,13 @@ public sealed class EdgeSoakTests
         var report = await new SoakRun(
             gateway,
             SoakManifest.Good,
-            () => new HostileTask(gateway, SoakManifest.Good, SoakManifest.Busy),
+            kinds => new HostileTask(gateway, SoakManifest.Good, SoakManifest.Busy, kinds),
             cluster.Host.Id
-        ).RunAsync(rate: 50, alone: TimeSpan.FromSeconds(1), beside: TimeSpan.FromSeconds(20));
+        ).RunAsync(rate: 50, alone: TimeSpan.FromSeconds(1), beside: TimeSpan.FromSeconds(8), besideAll: TimeSpan.FromSeconds(14));
 
         cluster.Host.HasExited.Should().BeFalse(cluster.Host.Output);
         report.Failed.Should().Be(0, string.Join('\n', report.Failures));
-        report.HostileConnections.Should().BeGreaterThan(50);
+        report.Phases.Sum(static phase => phase.HostileConnections).Should().BeGreaterThan(80);
         report.ResidentMebibytes.Max().Should().BeLessThan(HeapMebibytes + 400, "what is not heap is code and stacks");
         File.Delete(manifest);
     }
