@@ -1,25 +1,20 @@
-using Serving.Benchmarks.Processes;
-
 namespace Serving.Benchmarks.Load;
 
 /// <summary>A path of requests that is compared with others.</summary>
 /// <param name="Name">Its name in the report.</param>
-/// <param name="Target">Where the requests go.</param>
-/// <param name="Host">The Host header.</param>
+/// <param name="Load">The requests.</param>
 /// <param name="Cpu">The CPU time that the measured processes have used so far.</param>
 /// <param name="Mebibytes">Their resident memory.</param>
-internal sealed record Contender(string Name, Uri Target, string Host, Func<TimeSpan> Cpu, Func<double> Mebibytes)
+internal sealed record Contender(string Name, IClosedLoad Load, Func<TimeSpan> Cpu, Func<double> Mebibytes)
 {
     /// <summary>Measures contenders in turn, after a warm-up of each: what the machine does besides hits all of them alike.</summary>
     /// <param name="contenders">The contenders.</param>
-    /// <param name="connections">The connections of the load.</param>
     /// <param name="rounds">How often each is measured.</param>
     /// <param name="warmUp">For how long each is under load before the first round.</param>
     /// <param name="duration">The duration of a measurement.</param>
     /// <exception cref="InvalidOperationException">A request failed.</exception>
     public static async Task<IReadOnlyDictionary<string, IReadOnlyList<ContenderSample>>> MeasureAsync(
         IReadOnlyList<Contender> contenders,
-        int connections,
         int rounds,
         TimeSpan warmUp,
         TimeSpan duration
@@ -27,20 +22,20 @@ internal sealed record Contender(string Name, Uri Target, string Host, Func<Time
     {
         var samples = contenders.ToDictionary(static one => one.Name, static _ => new List<ContenderSample>());
         foreach (var contender in contenders)
-            await contender.MeasureAsync(connections, warmUp);
+            await contender.MeasureAsync(warmUp);
         for (var round = 0; round < rounds; round++)
         {
             foreach (var contender in contenders)
-                samples[contender.Name].Add(await contender.MeasureAsync(connections, duration));
+                samples[contender.Name].Add(await contender.MeasureAsync(duration));
         }
 
         return samples.ToDictionary(static one => one.Key, static one => (IReadOnlyList<ContenderSample>)one.Value);
     }
 
-    private async Task<ContenderSample> MeasureAsync(int connections, TimeSpan duration)
+    private async Task<ContenderSample> MeasureAsync(TimeSpan duration)
     {
         var before = Cpu();
-        var output = await Wrk.RunAsync(Target, Host, connections, duration);
+        var output = await Load.RunAsync(duration);
         var used = Cpu() - before;
         if (output.Errors > 0 || output.Requests == 0)
             throw new InvalidOperationException($"{Name}: {output.Errors} of {output.Requests} requests failed.");

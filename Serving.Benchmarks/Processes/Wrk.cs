@@ -1,44 +1,37 @@
-using System.Diagnostics;
 using System.Globalization;
+using Serving.Benchmarks.Load;
 using Serving.Benchmarks.Report.Model;
 
 namespace Serving.Benchmarks.Processes;
 
-/// <summary>Runs wrk: as many requests as the connections carry, each connection with one at a time.</summary>
-internal static class Wrk
+/// <summary>wrk: HTTP/1.1 in clear text, each connection with one request at a time.</summary>
+/// <param name="Target">The server.</param>
+/// <param name="Host">The Host header.</param>
+internal sealed record Wrk(Uri Target, string Host) : IClosedLoad
 {
-    /// <summary>Its path; null when it is not installed.</summary>
-    public static string? Path { get; } = Programs.Find("wrk");
+    private const string Name = "wrk";
 
-    /// <summary>Puts a server under load.</summary>
-    /// <param name="target">The server.</param>
-    /// <param name="host">The Host header.</param>
-    /// <param name="connections">The number of connections, kept open.</param>
-    /// <param name="duration">In whole seconds, at least one.</param>
-    /// <exception cref="InvalidOperationException">wrk failed, or is not installed.</exception>
-    public static async Task<WrkOutput> RunAsync(Uri target, string host, int connections, TimeSpan duration)
-    {
-        string[] arguments =
-        [
-            "-t1",
-            string.Create(CultureInfo.InvariantCulture, $"-c{connections}"),
-            string.Create(CultureInfo.InvariantCulture, $"-d{Math.Max(1, duration.TotalSeconds):0}s"),
-            "--latency",
-            "-H",
-            $"Host: {host}",
-            target.AbsoluteUri,
-        ];
-        using var process = Process.Start(
-            new ProcessStartInfo(Path ?? throw new InvalidOperationException("wrk is not on the PATH."), arguments)
-            {
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            }
-        )!;
-        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.WaitForExitAsync();
-        return process.ExitCode == 0
-            ? WrkOutput.Parse(await output)
-            : throw new InvalidOperationException($"wrk {target} ended with {process.ExitCode}: {await error}");
-    }
+    /// <summary>The number of connections, kept open.</summary>
+    public const int Connections = 32;
+
+    /// <summary>Whether it is installed.</summary>
+    public static bool IsInstalled { get; } = Programs.Find(Name) is not null;
+
+    /// <inheritdoc/>
+    public async Task<LoadSummary> RunAsync(TimeSpan duration) =>
+        WrkOutput.Parse(
+            await Programs.RunAsync(
+                Name,
+                [
+                    "-t1",
+                    string.Create(CultureInfo.InvariantCulture, $"-c{Connections}"),
+                    string.Create(CultureInfo.InvariantCulture, $"-d{Math.Max(1, duration.TotalSeconds):0}s"),
+                    "--latency",
+                    "-H",
+                    $"Host: {Host}",
+                    Target.AbsoluteUri,
+                ],
+                duration + IClosedLoad.EndLimit
+            )
+        );
 }

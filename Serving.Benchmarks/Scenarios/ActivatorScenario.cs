@@ -21,7 +21,7 @@ internal sealed class ActivatorScenario : IScenario
 
     public Task RunAsync(ScenarioRun run, Findings findings)
     {
-        if (Wrk.Path is null)
+        if (!Wrk.IsInstalled)
         {
             findings.NotMeasured("all of it: wrk is not on the PATH (Debian: `apt-get install wrk`).");
             return Task.CompletedTask;

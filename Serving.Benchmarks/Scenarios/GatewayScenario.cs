@@ -23,7 +23,7 @@ internal sealed class GatewayScenario : IScenario
 
     public Task RunAsync(ScenarioRun run, Findings findings)
     {
-        if (Wrk.Path is null)
+        if (!Wrk.IsInstalled)
         {
             findings.NotMeasured("all of it: wrk is not on the PATH (Debian: `apt-get install wrk`).");
             return Task.CompletedTask;
@@ -45,22 +45,12 @@ internal sealed class GatewayScenario : IScenario
                 );
                 var other = new Contender(
                     "nginx",
-                    new Uri($"http://{nginx.Address}/"),
-                    gateway.Host,
+                    new Wrk(new Uri($"http://{nginx.Address}/"), ClusterServices.HostOf(Name)),
                     () => nginx.Cpu,
                     () => nginx.ResidentMebibytes
                 );
                 var comparison = new Comparison("gateway", await MeasureAsync(run, [gateway, other]));
-                comparison.Ratio(findings, "gateway", "nginx", "CPU per request", static one => one.Microseconds, new Goal(1.8));
-                comparison.Ratio(
-                    findings,
-                    "gateway",
-                    "nginx",
-                    "requests/s",
-                    static one => one.RequestsPerSecond,
-                    new Goal(0.9, AtLeast: true)
-                );
-                comparison.Ratio(findings, "gateway", "nginx", "p99", static one => one.P99Milliseconds, new Goal(1.2));
+                RatiosToNginx(findings, comparison, "gateway", "nginx");
                 comparison.Absolute(findings, "CPU per request before the same pod");
             }
 
@@ -73,15 +63,22 @@ internal sealed class GatewayScenario : IScenario
     internal static Contender OfHost(MeasuredHost cluster, string label, string service) =>
         new(
             label,
-            new Uri($"http://{cluster.Gateway}/"),
-            ClusterServices.HostOf(service),
+            new Wrk(new Uri($"http://{cluster.Gateway}/"), ClusterServices.HostOf(service)),
             () => cluster.Process.Cpu,
             () => cluster.Process.ResidentMebibytes
         );
+
+    /// <summary>Adds the ratios of a path through the gateway to the same path through nginx, with the goals of the gateway.</summary>
+    internal static void RatiosToNginx(Findings findings, Comparison comparison, string gateway, string nginx)
+    {
+        comparison.Ratio(findings, gateway, nginx, "CPU per request", static one => one.Microseconds, new Goal(1.8));
+        comparison.Ratio(findings, gateway, nginx, "requests/s", static one => one.RequestsPerSecond, new Goal(0.9, AtLeast: true));
+        comparison.Ratio(findings, gateway, nginx, "p99", static one => one.P99Milliseconds, new Goal(1.2));
+    }
 
     /// <summary>Measures contenders with the options of the run.</summary>
     internal static Task<IReadOnlyDictionary<string, IReadOnlyList<ContenderSample>>> MeasureAsync(
         ScenarioRun run,
         IReadOnlyList<Contender> contenders
-    ) => Contender.MeasureAsync(contenders, connections: 32, run.Options.Rounds, run.Options.WarmUp, run.Options.Load);
+    ) => Contender.MeasureAsync(contenders, run.Options.Rounds, run.Options.WarmUp, run.Options.Load);
 }

@@ -35,7 +35,7 @@ internal sealed class SidecarScenario : IScenario
         var programs = run.Options.QueueProxies;
         foreach (var program in programs)
             await FirstResponseAsync(run, program, port, findings);
-        if (Wrk.Path is null)
+        if (!Wrk.IsInstalled)
         {
             findings.NotMeasured("the cost under load: wrk is not on the PATH (Debian: `apt-get install wrk`).");
             return;
@@ -73,12 +73,19 @@ internal sealed class SidecarScenario : IScenario
             {
                 var sidecar = await Sidecar.StartAsync(program, port);
                 sidecars.Add(sidecar);
-                contenders.Add(new Contender(Label(program), sidecar.Address, "bench", () => sidecar.Cpu, () => sidecar.ResidentMebibytes));
+                contenders.Add(
+                    new Contender(Label(program), new Wrk(sidecar.Address, "bench"), () => sidecar.Cpu, () => sidecar.ResidentMebibytes)
+                );
             }
 
             if (nginx is not null)
                 contenders.Add(
-                    new Contender("nginx", new Uri($"http://{nginx.Address}/"), "bench", () => nginx.Cpu, () => nginx.ResidentMebibytes)
+                    new Contender(
+                        "nginx",
+                        new Wrk(new Uri($"http://{nginx.Address}/"), "bench"),
+                        () => nginx.Cpu,
+                        () => nginx.ResidentMebibytes
+                    )
                 );
             Report(findings, new Comparison("sidecar", await GatewayScenario.MeasureAsync(run, contenders)), programs);
         }

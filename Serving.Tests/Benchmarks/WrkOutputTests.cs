@@ -25,7 +25,7 @@ public sealed class WrkOutputTests
 
     [Test]
     public void Requests_rate_and_latencies_are_read_in_all_units() =>
-        WrkOutput.Parse(Output).Should().Be(new WrkOutput(111_464, 22_290.56, 0.87, 1060, 0));
+        WrkOutput.Parse(Output).Should().Be(new LoadSummary(111_464, 22_290.56, 0.87, 1060, 0));
 
     [Test]
     public void Failed_responses_and_errors_of_sockets_are_counted() =>

@@ -3,23 +3,12 @@ using System.Text.RegularExpressions;
 
 namespace Serving.Benchmarks.Report.Model;
 
-/// <summary>What <c>wrk --latency</c> printed.</summary>
-/// <param name="Requests">The number of responses.</param>
-/// <param name="RequestsPerSecond">The rate.</param>
-/// <param name="P50Milliseconds">The median latency.</param>
-/// <param name="P99Milliseconds">The latency that one request in a hundred exceeds.</param>
-/// <param name="Errors">Responses of another status than 2xx and 3xx, and errors of sockets.</param>
-internal sealed partial record WrkOutput(
-    long Requests,
-    double RequestsPerSecond,
-    double P50Milliseconds,
-    double P99Milliseconds,
-    long Errors
-)
+/// <summary>Reads what <c>wrk --latency</c> printed.</summary>
+internal static partial class WrkOutput
 {
-    /// <summary>Reads the output.</summary>
+    /// <summary>Reads the output. Errors are responses of another status than 2xx and 3xx, and errors of sockets.</summary>
     /// <exception cref="FormatException">It has no result.</exception>
-    public static WrkOutput Parse(string text)
+    public static LoadSummary Parse(string text)
     {
         if (RequestsIn().Match(text) is not { Success: true } requests || Rate().Match(text) is not { Success: true } rate)
             throw new FormatException($"wrk printed no result:\n{text}");
@@ -28,7 +17,7 @@ internal sealed partial record WrkOutput(
             errors += long.Parse(status.Groups[1].Value, CultureInfo.InvariantCulture);
         if (Sockets().Match(text) is { Success: true } sockets)
             errors += sockets.Groups.Values.Skip(1).Sum(static group => long.Parse(group.Value, CultureInfo.InvariantCulture));
-        return new WrkOutput(
+        return new LoadSummary(
             long.Parse(requests.Groups[1].Value, CultureInfo.InvariantCulture),
             double.Parse(rate.Groups[1].Value, CultureInfo.InvariantCulture),
             Latency(text, "50%"),
