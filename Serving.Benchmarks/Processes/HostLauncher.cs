@@ -11,11 +11,18 @@ internal static class HostLauncher
         string host,
         IEnumerable<string> arguments,
         params IEnumerable<(string Name, string Value)> environment
-    )
+    ) => Start(host, ["local", "--plain", .. arguments], environment);
+
+    /// <summary>Starts modules beside a cluster that runs.</summary>
+    /// <param name="host">The path of Serving.Host.dll.</param>
+    /// <param name="arguments">The arguments of <c>run</c>.</param>
+    public static LocalProcess StartRun(string host, IEnumerable<string> arguments) => Start(host, ["run", .. arguments], []);
+
+    private static LocalProcess Start(string host, IEnumerable<string> arguments, IEnumerable<(string Name, string Value)> environment)
     {
         var variables = new Dictionary<string, string>(RuntimeSettings.Installed);
         foreach (var (name, value) in environment)
             variables[name] = value;
-        return new LocalProcess("dotnet", [host, "local", "--plain", .. arguments], variables);
+        return new LocalProcess("dotnet", [host, .. arguments], variables);
     }
 }

@@ -27,6 +27,9 @@ internal sealed class MeasuredHost : IAsyncDisposable
     /// <summary>The process with control plane, API server and node.</summary>
     public LocalProcess Process { get; }
 
+    /// <summary>The kubeconfig of the cluster's administrator.</summary>
+    public string Kubeconfig => Path.Combine(_directory.FullName, "data", "kubeconfig");
+
     /// <summary>The API as the cluster's administrator.</summary>
     public ClusterClient Client { get; private set; } = null!;
 
@@ -79,7 +82,7 @@ internal sealed class MeasuredHost : IAsyncDisposable
         try
         {
             await process.SaysAsync("control plane  ready");
-            measured.Client = new ClusterClient(ClusterAccess.FromKubeconfig(Path.Combine(data, "kubeconfig")));
+            measured.Client = new ClusterClient(ClusterAccess.FromKubeconfig(measured.Kubeconfig));
             return measured;
         }
         catch

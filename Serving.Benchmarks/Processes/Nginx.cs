@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using Serving.Certificates;
 
 namespace Serving.Benchmarks.Processes;
 
@@ -13,14 +14,23 @@ internal sealed class Nginx : IAsyncDisposable
     private readonly DirectoryInfo _directory;
     private readonly LocalProcess _process;
 
-    private Nginx(DirectoryInfo directory, LocalProcess process, IPEndPoint address) =>
-        (_directory, _process, Address) = (directory, process, address);
+    private Nginx(DirectoryInfo directory, LocalProcess process, IReadOnlyList<IPEndPoint> addresses)
+    {
+        (_directory, _process) = (directory, process);
+        (Address, Http2Address, TlsAddress) = (addresses[0], addresses[1], addresses.ElementAtOrDefault(2));
+    }
 
     /// <summary>Its path; null when it is not installed.</summary>
     public static string? Path { get; } = Programs.Find("nginx");
 
-    /// <summary>Where it listens.</summary>
+    /// <summary>Where it serves HTTP/1.1.</summary>
     public IPEndPoint Address { get; }
+
+    /// <summary>Where it serves HTTP/2 in clear text.</summary>
+    public IPEndPoint Http2Address { get; }
+
+    /// <summary>Where it serves both over TLS; null without a certificate.</summary>
+    public IPEndPoint? TlsAddress { get; }
 
     /// <summary>The CPU time of all its processes.</summary>
     public TimeSpan Cpu => ProcessTree.Cpu(_process.Id);
@@ -30,20 +40,32 @@ internal sealed class Nginx : IAsyncDisposable
 
     /// <summary>Starts it.</summary>
     /// <param name="upstream">Address and port of the server behind it.</param>
+    /// <param name="certificate">Its certificate; null for a server without TLS.</param>
     /// <exception cref="InvalidOperationException">It ended.</exception>
-    public static async Task<Nginx> StartAsync(string upstream)
+    public static async Task<Nginx> StartAsync(string upstream, ServingCertificatePems? certificate = null)
     {
         var directory = Directory.CreateTempSubdirectory("serving-nginx-");
-        var address = new IPEndPoint(IPAddress.Loopback, FreePorts.Next());
+        IPEndPoint[] addresses =
+        [
+            .. FreePorts
+                .Of(IPAddress.Loopback, certificate is null ? 2 : 3)
+                .Select(static port => new IPEndPoint(IPAddress.Loopback, port)),
+        ];
         var file = System.IO.Path.Combine(directory.FullName, "nginx.conf");
-        await File.WriteAllTextAsync(file, Configuration(directory.FullName, address, upstream));
+        if (certificate is not null)
+        {
+            await File.WriteAllTextAsync(CertificateFile(directory.FullName), certificate.Certificate);
+            await File.WriteAllTextAsync(KeyFile(directory.FullName), certificate.Key);
+        }
+
+        await File.WriteAllTextAsync(file, Configuration(directory.FullName, addresses, upstream));
         var nginx = new Nginx(
             directory,
             new LocalProcess(
                 Path ?? throw new InvalidOperationException("nginx is not on the PATH."),
                 ["-c", file, "-p", directory.FullName]
             ),
-            address
+            addresses
         );
         try
         {
@@ -84,7 +106,11 @@ internal sealed class Nginx : IAsyncDisposable
         }
     }
 
-    private static string Configuration(string directory, IPEndPoint address, string upstream)
+    private static string CertificateFile(string directory) => System.IO.Path.Combine(directory, "tls.crt");
+
+    private static string KeyFile(string directory) => System.IO.Path.Combine(directory, "tls.key");
+
+    private static string Configuration(string directory, IReadOnlyList<IPEndPoint> addresses, string upstream)
     {
         string[] paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
         return string.Create(
@@ -106,7 +132,9 @@ internal sealed class Nginx : IAsyncDisposable
                 keepalive_requests 1000000000;
               }
               server {
-                listen {{address}} backlog=4096;
+                listen {{addresses[0]}} backlog=4096;
+                listen {{addresses[1]}} http2 backlog=4096;
+                {{(addresses.Count > 2 ? Tls(directory, addresses[2]) : "")}}
                 location / {
                   proxy_pass http://program;
                   proxy_http_version 1.1;
@@ -118,4 +146,12 @@ internal sealed class Nginx : IAsyncDisposable
             """
         );
     }
+
+    private static string Tls(string directory, IPEndPoint address) =>
+        $"""
+            listen {address} ssl http2 backlog=4096;
+            ssl_certificate {CertificateFile(directory)};
+            ssl_certificate_key {KeyFile(directory)};
+            ssl_protocols TLSv1.2 TLSv1.3;
+            """;
 }

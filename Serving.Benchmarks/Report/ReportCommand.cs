@@ -12,6 +12,7 @@ internal static class ReportCommand
     [
         new SidecarScenario(),
         new GatewayScenario(),
+        new GatewayProtocolsScenario(),
         new ActivatorScenario(),
         new LatencyScenario(),
         new ColdStartScenario(),

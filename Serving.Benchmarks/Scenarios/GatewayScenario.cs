@@ -54,7 +54,6 @@ internal sealed class GatewayScenario : IScenario
                 comparison.Absolute(findings, "CPU per request before the same pod");
             }
 
-            findings.Note("TLS and HTTP/2 are not measured: wrk speaks HTTP/1.1 only, and the cluster serves no certificate.");
             await cluster.DeleteAsync(Name);
         });
     }

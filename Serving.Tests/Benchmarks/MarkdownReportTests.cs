@@ -58,6 +58,13 @@ public sealed class MarkdownReportTests
     }
 
     [Test]
+    public void A_link_leads_to_the_anchor_that_GitHub_gives_a_title() =>
+        MarkdownReport
+            .Document(new BenchmarkReport(Machine, false, []), [new ScenarioText("a", "Gateway to pod, TLS and HTTP/2", "")])
+            .Should()
+            .Contain("- [Gateway to pod, TLS and HTTP/2](#gateway-to-pod-tls-and-http2) was not measured.");
+
+    [Test]
     public void A_section_has_figures_tables_plots_and_notes()
     {
         var text = MarkdownReport.Section(Gateway, Result);

@@ -19,6 +19,7 @@ public sealed class ReportSmokeTests
     {
         ["sidecar"] = ["wrk", "nginx"],
         ["gateway"] = ["wrk", "nginx"],
+        ["gateway-protocols"] = ["h2load", "nginx"],
         ["activator"] = ["wrk"],
     };
 
@@ -57,6 +58,7 @@ public sealed class ReportSmokeTests
             .BeEquivalentTo(
                 "sidecar",
                 "gateway",
+                "gateway-protocols",
                 "activator",
                 "latency",
                 "cold-start",

@@ -27,9 +27,10 @@ internal static class MarkdownReport
         dotnet Serving.Benchmarks/bin/Release/net10.0/Serving.Benchmarks.dll report Serving.Host/bin/Release/net10.0/Serving.Host.dll
         ```
 
-        on an otherwise idle machine, with `wrk` and `nginx` on the PATH. `--only NAME…` measures some scenarios again and keeps the
-        others; each scenario is also a command (`Serving.Benchmarks.dll NAME HOST.dll`) that prints its section and writes no file.
-        `--short` tries everything in a minute; its figures mean nothing. `render` writes document and pictures again from the JSON.
+        on an otherwise idle machine, with `wrk`, `h2load` and `nginx` on the PATH. `--only NAME…` measures some scenarios again and
+        keeps the others; each scenario is also a command (`Serving.Benchmarks.dll NAME HOST.dll`) that prints its section and writes no
+        file. `--short` tries everything in a minute; its figures mean nothing. `render` writes document and pictures again from the
+        JSON.
 
         """;
 
@@ -168,7 +169,7 @@ internal static class MarkdownReport
         $"{(figure.Goal!.AtLeast ? "≥" : "≤")} {Number(figure.Goal.Limit)} {figure.Unit}".TrimEnd();
 
     private static string Link(ScenarioText scenario) =>
-        $"[{scenario.Title}](#{scenario.Title.Replace(' ', '-').Replace(",", "", StringComparison.Ordinal).ToLowerInvariant()})";
+        $"[{scenario.Title}](#{string.Concat(scenario.Title.Where(static one => one is not (',' or '/'))).Replace(' ', '-').ToLowerInvariant()})";
 
     /// <summary>Three significant digits: more would be noise.</summary>
     private static string Number(double value)
