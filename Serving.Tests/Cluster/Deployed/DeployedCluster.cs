@@ -84,13 +84,13 @@ internal sealed partial class DeployedCluster : TestCluster
                 """;
     }
 
-    /// <summary>Shortens drain delay and Lease times: clients of a local cluster notice a stopping pod at once, and failover should be
-    /// fast.</summary>
+    /// <summary>Shortens drain delay and Lease times: failover should be fast, and clients of a local cluster notice a stopping pod at
+    /// once, or within seconds when the machine is busy.</summary>
     public static string WithShortDrainAndLeases(string manifest)
     {
         (string From, string To)[] changes =
         [
-            ("        - run\n", "        - run\n        - --drain-delay=2\n"),
+            ("        - run\n", "        - run\n        - --drain-delay=5\n"),
             ("lease-duration: 15s", "lease-duration: 5s"),
             ("renew-deadline: 10s", "renew-deadline: 3s"),
             ("retry-period: 2s", "retry-period: 1s"),

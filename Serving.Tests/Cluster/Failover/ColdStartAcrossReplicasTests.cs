@@ -1,6 +1,8 @@
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
+using Serving.Api.Core;
+using Serving.Dataplane;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Discovery;
 using Serving.Kubernetes.Hosting;
@@ -13,6 +15,7 @@ namespace Serving.Tests.Cluster.Failover;
 [Category("Slow")]
 public sealed class ColdStartAcrossReplicasTests
 {
+    private const string Revision = "cold-00001";
     private const string Count = "serving_cold_start_duration_seconds_count";
     private const string Phase = "serving_cold_start_phase_duration_seconds_sum";
 
@@ -34,11 +37,11 @@ public sealed class ColdStartAcrossReplicasTests
         );
         await cluster.CreateServiceAsync("cold", minScale: "0", initialScale: "0");
         await cluster.ReadyAsync("cold");
-        var shard = Shard.IndexOf(new ObjectKey("default", "cold-00001"), 2);
+        var shard = Shard.IndexOf(new ObjectKey("default", Revision), 2);
         var decider = await cluster.LeaderAsync($"autoscaler.0{shard}-of-02");
         var holder = cluster.Hosts.First(host => host != decider);
 
-        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(10) };
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(30) };
 
         // What happens before a replica exports metrics is in none of them.
         foreach (var host in (ServingHost[])[holder, decider])
@@ -48,7 +51,7 @@ public sealed class ColdStartAcrossReplicasTests
             );
         }
 
-        (await ThreeHosts.CallAsync("cold", holder)).Should().Contain("Hello");
+        (await CallActivatorAsync(cluster, holder, http)).Should().Contain("Hello");
         IReadOnlyList<ScrapedSample> samples = [];
         await Eventually.HoldsAsync(async () =>
         {
@@ -66,9 +69,27 @@ public sealed class ColdStartAcrossReplicasTests
         ofDecider.Should().NotContain(static one => one.Name == Count && one.Value > 0.5, "it held no request");
     }
 
-    private static async Task<string> MetricsOfAsync(ThreeHosts cluster, ServingHost host)
+    /// <summary>Sends the request to the activator of a host, as a gateway does. The gateways choose among all of them.</summary>
+    private static async Task<string> CallActivatorAsync(ThreeHosts cluster, ServingHost host, HttpClient http)
     {
-        var pod = await cluster.Client.GetAsync(Resources.Pods, "knative-serving", host.Pod, CancellationToken.None);
-        return $"{pod.Status!.PodIP}:9090";
+        var address = await AddressOfAsync(cluster, host);
+        EndpointPort? port = null;
+        await Eventually.HoldsAsync(async () =>
+        {
+            var endpoints = await cluster.Client.GetAsync(Resources.Endpoints, "default", Revision, CancellationToken.None);
+            port = endpoints.Subsets.FirstOrDefault(one => one.Addresses.Any(ready => ready.Ip == address))?.Ports[0];
+            port.Should().NotBeNull("the host is an activator of the Revision");
+        });
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{address}:{port!.Port}/");
+        request.Headers.Host = "cold.default.localhost";
+        request.Headers.Add(DataplaneHeaders.Namespace, "default");
+        request.Headers.Add(DataplaneHeaders.Revision, Revision);
+        using var response = await http.SendAsync(request);
+        return await response.Content.ReadAsStringAsync();
     }
+
+    private static async Task<string> MetricsOfAsync(ThreeHosts cluster, ServingHost host) => $"{await AddressOfAsync(cluster, host)}:9090";
+
+    private static async Task<string> AddressOfAsync(ThreeHosts cluster, ServingHost host) =>
+        (await cluster.Client.GetAsync(Resources.Pods, "knative-serving", host.Pod, CancellationToken.None)).Status!.PodIP!;
 }
