@@ -1,6 +1,6 @@
 using Serving.Api.Core;
+using Serving.Api.WellKnown;
 using Serving.LocalCluster.Node.Probes;
-using Serving.LocalCluster.Node.Variables;
 
 namespace Serving.LocalCluster.Node.Pods;
 
@@ -142,7 +142,7 @@ internal sealed class ContainerProbes(Container container, ContainerProbes.IOwne
         kind switch
         {
             Kind.Liveness => false,
-            Kind.Readiness when container.Name == PodPorts.Sidecar => (probe.SuccessThreshold ?? 1) <= 1,
+            Kind.Readiness when container.Name == ContainerNames.QueueProxy => (probe.SuccessThreshold ?? 1) <= 1,
             _ => probe is { PeriodSeconds: null or 0, InitialDelaySeconds: null or 0 },
         };
 

@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Serving.Api.Core;
+using Serving.Api.WellKnown;
 
 namespace Serving.LocalCluster.Node.Variables;
 
@@ -18,14 +19,11 @@ namespace Serving.LocalCluster.Node.Variables;
 /// <param name="SidecarPorts">The ports the sidecar listens on; empty without a sidecar.</param>
 internal sealed record PodPorts(IPAddress Address, int ContainerPort, int UserPort, IReadOnlySet<int> SidecarPorts)
 {
-    /// <summary>The name of Knative's sidecar container.</summary>
-    public const string Sidecar = "queue-proxy";
-
     /// <summary>The ports of a pod; <paramref name="freePort"/> is called only when the pod needs one.</summary>
     public static PodPorts Of(Pod pod, IPAddress address, Func<int> freePort)
     {
         var containers = pod.Spec!.Containers;
-        if (containers.FirstOrDefault(c => c.Name == Sidecar) is not { } sidecar)
+        if (containers.FirstOrDefault(c => c.Name == ContainerNames.QueueProxy) is not { } sidecar)
         {
             return new PodPorts(address, 0, 0, new HashSet<int>());
         }
@@ -37,7 +35,7 @@ internal sealed record PodPorts(IPAddress Address, int ContainerPort, int UserPo
     /// <summary>The endpoint for a probe or hook of <paramref name="container"/> with <paramref name="port"/>.</summary>
     public IPEndPoint Target(string container, int port)
     {
-        if (SidecarPorts.Count == 0 || container == Sidecar || SidecarPorts.Contains(port))
+        if (SidecarPorts.Count == 0 || container == ContainerNames.QueueProxy || SidecarPorts.Contains(port))
         {
             return new IPEndPoint(Address, port);
         }
@@ -60,7 +58,7 @@ internal sealed record PodPorts(IPAddress Address, int ContainerPort, int UserPo
             return;
         }
 
-        if (container.Name != Sidecar)
+        if (container.Name != ContainerNames.QueueProxy)
         {
             if (
                 ContainerPort != 0
@@ -86,7 +84,7 @@ internal sealed record PodPorts(IPAddress Address, int ContainerPort, int UserPo
 
     private static int UserPortOf(IReadOnlyList<Container> containers)
     {
-        var ports = containers.Where(c => c.Name != Sidecar).SelectMany(c => c.Ports).ToList();
+        var ports = containers.Where(c => c.Name != ContainerNames.QueueProxy).SelectMany(c => c.Ports).ToList();
         return (ports.Find(p => p.Name == "user-port") ?? ports.FirstOrDefault())?.Number ?? 0;
     }
 

@@ -14,7 +14,6 @@ namespace Serving.Activator.Throttling;
 /// </summary>
 internal sealed class RevisionBackends : IDisposable
 {
-    private const string QueueContainer = "queue-proxy";
     private const string QueuePortName = "queue-port";
     private const int Http1Port = 8012;
     private const int H2cPort = 8013;
@@ -341,7 +340,7 @@ internal sealed class RevisionBackends : IDisposable
 
     private int Port(Pod pod)
     {
-        var queue = pod.Spec?.Containers.FirstOrDefault(static container => container.Name == QueueContainer);
+        var queue = pod.Spec?.Containers.FirstOrDefault(static container => container.Name == ContainerNames.QueueProxy);
         return queue?.Ports.FirstOrDefault(static port => port.Name == QueuePortName)?.Number is { } port and > 0 ? port : _defaultPort;
     }
 

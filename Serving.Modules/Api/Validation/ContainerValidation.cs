@@ -26,7 +26,6 @@ internal sealed record ContainerScope(ContainerRole Role, IReadOnlyDictionary<st
 /// <summary>Validates containers; paths are relative to the container.</summary>
 internal static class ContainerValidation
 {
-    private const string ReservedName = "queue-proxy";
     private static readonly string[] ReservedVariables = ["PORT", "K_SERVICE", "K_CONFIGURATION", "K_REVISION"];
 
     private static readonly int[] ReservedPorts =
@@ -103,7 +102,7 @@ internal static class ContainerValidation
         }
 
         var errors = FieldMask.Check(container, OpenFields);
-        if (container.Name == ReservedName)
+        if (container.Name == ContainerNames.QueueProxy)
         {
             errors += FieldError.Generic($"{GoText.Quote(container.Name)} is a reserved container name", "name");
         }

@@ -94,7 +94,7 @@ internal static class ReserveValidation
                 .. spec.Containers,
                 new Container
                 {
-                    Name = "queue-proxy",
+                    Name = ContainerNames.QueueProxy,
                     Resources = QueueResources.Make(
                         config.Deployment,
                         annotations,

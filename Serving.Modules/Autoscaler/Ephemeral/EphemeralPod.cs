@@ -1,4 +1,5 @@
 using Serving.Api.Core;
+using Serving.Api.WellKnown;
 using Serving.Autoscaler.Collection;
 
 namespace Serving.Autoscaler.Ephemeral;
@@ -10,8 +11,6 @@ internal static class EphemeralPod
     public const string Restarted = "restarted";
     public const string Unready = "unready";
 
-    private const string QueueContainer = "queue-proxy";
-
     /// <summary>How long a pod that cannot be asked must have been unready.</summary>
     internal static readonly TimeSpan UnreadyFor = TimeSpan.FromSeconds(10);
 
@@ -22,7 +21,7 @@ internal static class EphemeralPod
     public static string? ReplacedBecause(Pod pod, PodReport? report, DateTimeOffset now)
     {
         // The number of served requests is in the memory of the sidecar.
-        if (pod.Status!.ContainerStatuses.Any(static one => one.Name == QueueContainer && one.RestartCount > 0))
+        if (pod.Status!.ContainerStatuses.Any(static one => one.Name == ContainerNames.QueueProxy && one.RestartCount > 0))
             return Restarted;
         return report switch
         {

@@ -9,6 +9,7 @@ using Serving.Kubernetes.Client;
 using Serving.Kubernetes.Events;
 using Serving.Kubernetes.Hosting;
 using Serving.Kubernetes.Informers;
+using Serving.Kubernetes.Reconcilers;
 
 namespace Serving.Autoscaler.Ephemeral;
 
@@ -139,19 +140,10 @@ internal sealed partial class EphemeralPodWatch
     {
         try
         {
-            await client.DeleteAsync(
-                Resources.Pods,
-                pod.Metadata.Namespace,
-                pod.Metadata.Name,
-                cancellation,
-                new DeleteOptions(Uid: pod.Metadata.Uid)
-            );
+            if (!await ChildObjects.DeleteAsync(client, Resources.Pods, pod, cancellation))
+                return;
             ReplacementMetrics.Replaced(reason);
             LogReplaced(pod.Metadata.Namespace, pod.Metadata.Name, reason);
-        }
-        catch (KubernetesException gone) when (gone.IsNotFound || gone.IsConflict)
-        {
-            // It was deleted already, or another pod has its name.
         }
         catch (KubernetesException failure)
         {

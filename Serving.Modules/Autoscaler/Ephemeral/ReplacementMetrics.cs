@@ -20,13 +20,12 @@ internal static class ReplacementMetrics
             "{pod}",
             "Pods of revisions with max-requests-per-pod that were deleted so that new ones take their place, by reason"
         )
-        .With(Reason);
+        .With(Reason)
+        .StartingAtZero(Reason, EphemeralPod.Served, EphemeralPod.Restarted, EphemeralPod.Unready);
 
-    private static readonly Counter<long> Failures = Meter.CreateCounter<long>(
-        "serving.autoscaler.pods.replace_failures",
-        "{pod}",
-        "Deletions of such pods that the API server rejected"
-    );
+    private static readonly Counter<long> Failures = Meter
+        .CreateCounter<long>("serving.autoscaler.pods.replace_failures", "{pod}", "Deletions of such pods that the API server rejected")
+        .StartingAtZero();
 
     /// <summary>A pod was deleted.</summary>
     public static void Replaced(string reason) => Pods.Add(1, Reason.Of(reason));

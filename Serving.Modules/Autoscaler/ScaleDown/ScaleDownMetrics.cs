@@ -20,7 +20,8 @@ internal static class ScaleDownMetrics
             "{write}",
             "Deletion costs of pods that a scale-down needed to spare the busy ones, by outcome"
         )
-        .With(Outcome);
+        .With(Outcome)
+        .StartingAtZero(Outcome, "written", "failed", "skipped");
 
     /// <summary>The server took them.</summary>
     public static void Written(int count) => Add(count, "written");

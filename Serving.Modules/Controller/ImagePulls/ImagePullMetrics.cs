@@ -13,7 +13,8 @@ internal static class ImagePullMetrics
 
     private static readonly Counter<long> Pulls = new Meter(MeterName)
         .CreateCounter<long>("serving.controller.image.pulls", "{pull}", "Images that were pulled on a node ahead of need, by outcome")
-        .With(Outcome);
+        .With(Outcome)
+        .StartingAtZero(Outcome, "pulled", "failed");
 
     /// <summary>A pull has ended.</summary>
     public static void Ended(PullState state) => Pulls.Add(1, Outcome.Of(state == PullState.Pulled ? "pulled" : "failed"));

@@ -122,7 +122,7 @@ internal sealed class ImagePullReconciler(
             if (progress.Ended.TryAdd(node, outcome))
                 ImagePullMetrics.Ended(outcome.State);
             if (pod.Metadata.DeletionTimestamp is null)
-                await DeleteAsync(pod, client, cancellation);
+                await ChildObjects.DeleteAsync(client, ApiResources.Pods, pod, cancellation);
         }
     }
 
@@ -198,29 +198,11 @@ internal sealed class ImagePullReconciler(
         foreach (var pod in (await client.ListAsync(ApiResources.Pods, null, new ListOptions(PullPod.Label), cancellation)).Items)
         {
             if (pod.Metadata.DeletionTimestamp is null)
-                await DeleteAsync(pod, client, cancellation);
+                await ChildObjects.DeleteAsync(client, ApiResources.Pods, pod, cancellation);
         }
 
         _pulls.Clear();
         _mayHavePods = false;
-    }
-
-    private static async Task DeleteAsync(Pod pod, IKubernetesClient client, CancellationToken cancellation)
-    {
-        try
-        {
-            await client.DeleteAsync(
-                ApiResources.Pods,
-                pod.Metadata.Namespace,
-                pod.Metadata.Name,
-                cancellation,
-                new DeleteOptions(Uid: pod.Metadata.Uid)
-            );
-        }
-        catch (KubernetesException gone) when (gone.IsNotFound || gone.IsConflict)
-        {
-            // It was deleted already.
-        }
     }
 
     /// <summary>The pulls of one Image.</summary>

@@ -112,12 +112,5 @@ internal static class PullPod
             ? JsonElement.Parse($$"""{"nodeAffinity":{{node.GetRawText()}}}""")
             : null;
 
-    private static string HashOf(string node)
-    {
-        // FNV-1a: short, and the same in every process.
-        var hash = 2166136261;
-        foreach (var character in node)
-            hash = unchecked((hash ^ character) * 16777619);
-        return hash.ToString("x8", CultureInfo.InvariantCulture);
-    }
+    private static string HashOf(string node) => Fnv1a.Hash32(node).ToString("x8", CultureInfo.InvariantCulture);
 }

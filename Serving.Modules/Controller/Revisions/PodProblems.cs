@@ -2,7 +2,7 @@ using Serving.Api.Conditions;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.Knative;
-using Serving.Controller.Revisions.Resources;
+using Serving.Api.WellKnown;
 
 namespace Serving.Controller.Revisions;
 
@@ -71,7 +71,7 @@ internal static class PodProblems
         var containers = pod.Status?.ContainerStatuses.Select(static container => (container, false)) ?? [];
         foreach (var (container, isInit) in init.Concat(containers))
         {
-            if (container.Name == ChildNames.QueueContainer)
+            if (container.Name == ContainerNames.QueueProxy)
             {
                 continue;
             }

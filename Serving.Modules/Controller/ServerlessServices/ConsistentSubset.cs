@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Text;
+using Serving.Api;
 
 namespace Serving.Controller.ServerlessServices;
 
@@ -25,8 +25,8 @@ internal static class ConsistentSubset
 
         var circle = Place(all, target);
         var angles = circle.Keys.ToArray();
-        var angle = Fnv1a(target + StartSalt) % Circle;
-        var step = Fnv1a(target + StepSalt) % Circle;
+        var angle = Fnv1a.Hash64(target + StartSalt) % Circle;
+        var step = Fnv1a.Hash64(target + StepSalt) % Circle;
         var chosen = new HashSet<string>(StringComparer.Ordinal);
         while (chosen.Count < count)
         {
@@ -49,26 +49,15 @@ internal static class ConsistentSubset
         foreach (var candidate in candidates)
         {
             var text = candidate + target;
-            var hash = Fnv1a(text);
+            var hash = Fnv1a.Hash64(text);
             while (!circle.TryAdd(hash % Circle, candidate))
             {
                 // The position is taken: use the hash itself as the salt of the next attempt.
                 text += hash.ToString("x", CultureInfo.InvariantCulture);
-                hash = Fnv1a(text);
+                hash = Fnv1a.Hash64(text);
             }
         }
 
         return circle;
-    }
-
-    private static ulong Fnv1a(string text)
-    {
-        var hash = 14695981039346656037UL;
-        foreach (var value in Encoding.UTF8.GetBytes(text))
-        {
-            hash = unchecked((hash ^ value) * 1099511628211UL);
-        }
-
-        return hash;
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Serving.Api;
 
 namespace Serving.Kubernetes.Hosting;
 
@@ -17,21 +18,7 @@ public readonly record struct Shard(int Index, int Count)
     public bool Owns(ObjectKey key) => Count == 1 || IndexOf(key, Count) == Index;
 
     /// <summary>The shard of a key.</summary>
-    public static int IndexOf(ObjectKey key, int count)
-    {
-        // FNV-1a, because string.GetHashCode differs from process to process.
-        var hash = 2166136261u;
-        Span<byte> bytes = stackalloc byte[4];
-        foreach (var rune in $"{key.Namespace}/{key.Name}".EnumerateRunes())
-        {
-            foreach (var value in bytes[..rune.EncodeToUtf8(bytes)])
-            {
-                hash = (hash ^ value) * 16777619u;
-            }
-        }
-
-        return (int)(hash % (uint)count);
-    }
+    public static int IndexOf(ObjectKey key, int count) => (int)(Fnv1a.Hash32($"{key.Namespace}/{key.Name}") % (uint)count);
 
     /// <summary>The format in names of Leases: <c>00-of-01</c>.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Index:00}-of-{Count:00}");

@@ -159,6 +159,27 @@ public static class ChildObjects
         }
     }
 
+    /// <summary>Deletes this very object; false when it did not exist any more, or another one has its name.</summary>
+    public static async Task<bool> DeleteAsync<T>(
+        IKubernetesClient client,
+        ResourceType<T> type,
+        T existing,
+        CancellationToken cancellation
+    )
+        where T : class, IKubernetesObject
+    {
+        ArgumentNullException.ThrowIfNull(existing);
+        var meta = existing.Metadata;
+        try
+        {
+            return await DeleteAsync(client, type, meta.Namespace, meta.Name, cancellation, new DeleteOptions(Uid: meta.Uid));
+        }
+        catch (KubernetesException error) when (error.IsConflict)
+        {
+            return false;
+        }
+    }
+
     /// <summary>The object when the owner controls it; otherwise throws <see cref="NotOwnedException"/>.</summary>
     public static T EnsureOwned<T>(ResourceType<T> type, T existing, IKubernetesObject owner)
         where T : class, IKubernetesObject

@@ -5,9 +5,6 @@ namespace Serving.Controller.Revisions.Resources;
 /// <summary>Names in a Revision's pods.</summary>
 internal static class ChildNames
 {
-    /// <summary>The name of the sidecar's container.</summary>
-    public const string QueueContainer = "queue-proxy";
-
     public static string Deployment(string revision) => ChildName.Of(revision, "-deployment");
 
     public static string ImageCache(string revision, string container) => ChildName.Of(ChildName.Of(revision, "-cache"), "-" + container);

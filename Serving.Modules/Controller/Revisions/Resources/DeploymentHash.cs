@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Serving.Api;
 using Serving.Api.Core;
 
 namespace Serving.Controller.Revisions.Resources;
@@ -10,8 +11,6 @@ namespace Serving.Controller.Revisions.Resources;
 /// </summary>
 internal static class DeploymentHash
 {
-    private const uint Offset = 2166136261;
-    private const uint Prime = 16777619;
     private const string Digits = "0123456789abcdefghijklmnopqrstuvwxyz";
     private const string Ours = "0";
 
@@ -35,10 +34,10 @@ internal static class DeploymentHash
         }
 
         // The writer escapes what is not ASCII. A character counts as two bytes, of which the second is zero.
-        var hash = Offset;
+        var hash = Fnv1a.Offset32;
         foreach (var character in sorted.WrittenSpan)
         {
-            hash = unchecked((hash ^ character) * Prime * Prime);
+            hash = unchecked((hash ^ character) * Fnv1a.Prime32 * Fnv1a.Prime32);
         }
 
         var text = "";

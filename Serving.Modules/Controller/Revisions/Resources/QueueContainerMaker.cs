@@ -18,7 +18,7 @@ internal static class QueueContainerMaker
             revision.Spec.Protocol() == NetworkingKeys.ProtocolH2C ? NetworkingKeys.QueueHttp2Port : NetworkingKeys.QueueHttpPort;
         return new Container
         {
-            Name = ChildNames.QueueContainer,
+            Name = ContainerNames.QueueProxy,
             Image = config.Deployment.QueueSidecarImage,
             Resources = QueueResources.Make(
                 config.Deployment,
