@@ -6,8 +6,9 @@ using Serving.Kubernetes.Client;
 namespace Serving.Tests.Cluster.Deployed;
 
 /// <summary>
-/// A load balancer for a Service: forwards each new connection to one of the ready endpoints, round-robin, and to another one when that one
-/// does not accept it. Open connections stay on their endpoint.
+/// A load balancer for a Service: forwards each new connection to one of the ready endpoints, round-robin, and to another one when that
+/// one does not accept it. Open connections stay on their endpoint. As on the wire, an end stays an end and a reset a reset, each way for
+/// itself.
 /// </summary>
 internal sealed class ServiceBalancer : IAsyncDisposable
 {
@@ -104,17 +105,38 @@ internal sealed class ServiceBalancer : IAsyncDisposable
             }
 
             from.NoDelay = true;
-            using var one = new NetworkStream(from);
-            using var other = new NetworkStream(to);
-            try
-            {
-                await Task.WhenAny(one.CopyToAsync(other, _stop.Token), other.CopyToAsync(one, _stop.Token));
-            }
-            catch (Exception over) when (over is IOException or OperationCanceledException)
-            {
-                // One side has closed; close the connection.
-            }
+            var request = CopyAsync(from, to);
+            var response = CopyAsync(to, from);
+            await Task.WhenAll(request, response);
         }
+    }
+
+    /// <summary>Copies one way until its end; a reset of either side resets both.</summary>
+    private async Task CopyAsync(Socket from, Socket to)
+    {
+        var buffer = new byte[16 * 1024];
+        try
+        {
+            for (int read; (read = await from.ReceiveAsync(buffer, _stop.Token)) > 0; )
+            {
+                for (var sent = 0; sent < read; )
+                    sent += await to.SendAsync(buffer.AsMemory(sent, read - sent), _stop.Token);
+            }
+
+            to.Shutdown(SocketShutdown.Send);
+        }
+        catch (Exception over) when (over is SocketException or ObjectDisposedException or OperationCanceledException)
+        {
+            Reset(from);
+            Reset(to);
+        }
+    }
+
+    private static void Reset(Socket socket)
+    {
+        if (!socket.SafeHandle.IsClosed)
+            socket.LingerState = new LingerOption(enable: true, seconds: 0);
+        socket.Dispose();
     }
 
     private async Task<Socket?> ConnectAsync()

@@ -39,6 +39,15 @@ public sealed class ScaleDownTests : EndToEndTests
         var rate = new[] { Busy };
         var load = LoadAsync(() => Volatile.Read(ref rate[0]), stop.Token);
         await EventuallyAsync(async () => (await ReadyPodsAsync("falling-00001")).Should().Be(10));
+
+        // A pod that has just become ready serves requests only now.
+        await EventuallyAsync(async () =>
+            (await PodsAsync("falling-00001"))
+                .Select(pod => pod.Metadata.Name)
+                .Should()
+                .HaveCount(10)
+                .And.BeSubsetOf(_served.Select(request => request.Pod).Distinct())
+        );
         var fallen = Stopwatch.GetTimestamp();
         Volatile.Write(ref rate[0], Quiet);
         await EventuallyAsync(async () => (await PodsAsync("falling-00001")).Should().ContainSingle());
