@@ -7,6 +7,7 @@ namespace Serving.Tests.ConfigMaps;
 
 /// <summary>A table of harmful values for every key of every ConfigMap: each is rejected with the name of its key, or works.</summary>
 [Category("Slow")]
+[Parallelizable]
 public sealed class UnusableValueTests
 {
     private static readonly string[] Values =

@@ -12,6 +12,7 @@ namespace Serving.Tests.Dataplane;
 [TestFixture]
 [CancelAfter(120_000)]
 [Category("Slow")]
+[Parallelizable]
 public sealed class FloodTests
 {
     private const long MostAhead = 64L * 1024 * 1024;

@@ -9,6 +9,7 @@ using Serving.Controller.Revisions.Digests;
 namespace Serving.Tests.Controller.Digests;
 
 [Category("Slow")]
+[Parallelizable]
 public sealed class RegistryDigestsTests
 {
     private const string Image = "registry.example.com/team/app:1";

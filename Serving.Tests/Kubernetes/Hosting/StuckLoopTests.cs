@@ -17,6 +17,7 @@ namespace Serving.Tests.Kubernetes.Hosting;
 /// <summary>What turns the liveness probe red: a loop that does not come back, and nothing else. In virtual time.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 [Category("Slow")]
+[Parallelizable]
 public sealed class StuckLoopTests : IDisposable
 {
     private readonly ManualTimeProvider _time = new();

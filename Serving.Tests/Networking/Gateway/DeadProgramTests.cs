@@ -15,6 +15,7 @@ namespace Serving.Tests.Networking.Gateway;
 /// <summary>Requests through the gateway to pods with real sidecars, some of whose programs are not running.</summary>
 [CancelAfter(120_000)]
 [Category("Slow")]
+[Parallelizable]
 public sealed class DeadProgramTests
 {
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(60) };
