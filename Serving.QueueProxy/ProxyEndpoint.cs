@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
 using Serving.Dataplane;
 using Serving.Dataplane.Requests;
@@ -67,13 +68,25 @@ internal sealed class ProxyEndpoint
     /// <summary>Limits and queues requests; null when there is no limit.</summary>
     public Breaker? Breaker => _breaker;
 
-    public Task HandleAsync(HttpContext context) =>
-        _budget is null || _budget.TryTake()
-            ? ServeAsync(context)
-            : PlainText.WriteErrorAsync(context, StatusCodes.Status502BadGateway, Spent, unserved: Unserved.Unsent);
-
-    private async Task ServeAsync(HttpContext context)
+    /// <summary>Handles a request of the user's program.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="isProbe">Whether it is a probe, which is in no metric.</param>
+    public Task HandleAsync(HttpContext context, bool isProbe)
     {
+        var metrics = isProbe ? null : _metrics;
+        return _budget is null || _budget.TryTake() ? ServeAsync(context, metrics) : RefuseAsync(context, metrics);
+    }
+
+    private async Task RefuseAsync(HttpContext context, RequestMetrics? metrics)
+    {
+        var (started, tag) = Begin(context, metrics);
+        await PlainText.WriteErrorAsync(context, StatusCodes.Status502BadGateway, Spent, unserved: Unserved.Unsent);
+        metrics?.Completed(_time.GetElapsedTime(started), context.Request, context.Response.StatusCode, tag);
+    }
+
+    private async Task ServeAsync(HttpContext context, RequestMetrics? metrics)
+    {
+        var (started, tag) = Begin(context, metrics);
         _drainer.Begin();
         using var span = _tracer?.Start(SpanNames.Proxy);
         var deadline = RequestDeadline.Start(context, _timeouts, _time);
@@ -82,14 +95,18 @@ internal sealed class ProxyEndpoint
             upgrade.Upgraded += _drainer.Upgrade;
         var proxied = context.Request.Headers[DataplaneHeaders.Proxy] == DataplaneHeaders.ActivatorName;
         _stats.Begin(proxied);
-        var whole = false;
+        var (whole, failed) = (false, true);
         try
         {
-            whole = await ThrottleAsync(context, deadline.Token);
+            whole = _breaker is null
+                ? await ForwardAsync(context, metrics, started, deadline.Token)
+                : await QueueAsync(_breaker, context, metrics, started, deadline.Token);
+            failed = false;
         }
         catch (OperationCanceledException) when (deadline.Token.IsCancellationRequested)
         {
             // Either a timeout, to which the deadline responds, or the client disconnected and needs no response.
+            failed = false;
         }
         catch (Exception exception) when (exception is not (OperationCanceledException or BadHttpRequestException))
         {
@@ -101,19 +118,35 @@ internal sealed class ProxyEndpoint
             _stats.End(proxied);
             await deadline.CompleteAsync(whole, "request timeout");
             _drainer.End(upgrade is { HasUpgraded: true });
+
+            // The exemplar of the metric is the whole request.
+            span?.Dispose();
+            metrics?.Completed(
+                _time.GetElapsedTime(started),
+                context.Request,
+                failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode,
+                tag
+            );
         }
     }
 
-    // Whether the response is complete; otherwise the code that cancelled ends it.
-    private async ValueTask<bool> ThrottleAsync(HttpContext context, CancellationToken cancellation)
-    {
-        if (_breaker is null)
-            return await ForwardAsync(context, cancellation);
+    // The tag now, because its headers are removed later.
+    private (long Started, string Tag) Begin(HttpContext context, RequestMetrics? metrics) =>
+        metrics is null ? (0, "") : (_time.GetTimestamp(), RouteTag.Of(context.Request));
 
+    // Whether the response is complete; otherwise the code that cancelled ends it.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> QueueAsync(
+        Breaker breaker,
+        HttpContext context,
+        RequestMetrics? metrics,
+        long started,
+        CancellationToken cancellation
+    )
+    {
         bool admitted;
-        var started = _metrics is null ? 0 : _time.GetTimestamp();
         using (_tracer?.Start(SpanNames.Wait))
-            admitted = await _breaker.EnterAsync(cancellation);
+            admitted = await breaker.EnterAsync(cancellation);
         if (!admitted)
         {
             _budget?.Return();
@@ -126,36 +159,24 @@ internal sealed class ProxyEndpoint
 
         try
         {
-            if (_metrics is not null && !ProbeRequest.IsProbe(context.Request))
-                _metrics.Waited(_time.GetElapsedTime(started));
-            return await ForwardAsync(context, cancellation);
+            if (metrics is not null)
+            {
+                var admission = _time.GetTimestamp();
+                metrics.Waited(_time.GetElapsedTime(started, admission));
+                started = admission;
+            }
+
+            _metrics?.Admitted(breaker.InFlight);
+            return await ForwardAsync(context, metrics, started, cancellation);
         }
         finally
         {
-            _breaker.Exit();
+            breaker.Exit();
         }
     }
 
-    private async ValueTask<bool> ForwardAsync(HttpContext context, CancellationToken cancellation)
-    {
-        if (_metrics is null)
-            return await SendAsync(context, cancellation) != UpstreamResult.Canceled;
-
-        if (_breaker is not null)
-            _metrics.Admitted(_breaker.InFlight);
-        var started = _time.GetTimestamp();
-        var result = await SendAsync(context, cancellation);
-        var unanswered = result == UpstreamResult.Canceled && !context.Response.HasStarted;
-        if (!ProbeRequest.IsProbe(context.Request))
-            _metrics.Invoked(
-                _time.GetElapsedTime(started),
-                context.Request,
-                unanswered ? StatusCodes.Status502BadGateway : context.Response.StatusCode
-            );
-        return result != UpstreamResult.Canceled;
-    }
-
-    private async ValueTask<UpstreamResult> SendAsync(HttpContext context, CancellationToken cancellation)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> ForwardAsync(HttpContext context, RequestMetrics? metrics, long started, CancellationToken cancellation)
     {
         var target = HttpProtocol.IsHttp2(context.Request.Protocol) ? _http2 : _http1;
         var result = await _upstream.ForwardAsync(context, ProxyHeaders.Prepare(context, target), cancellation);
@@ -168,6 +189,11 @@ internal sealed class ProxyEndpoint
             await PlainText.WriteErrorAsync(context, StatusCodes.Status502BadGateway, _refused, unserved: unserved);
         }
 
-        return result;
+        var isWhole = result != UpstreamResult.Canceled;
+        metrics?.Invoked(
+            _time.GetElapsedTime(started),
+            isWhole || context.Response.HasStarted ? context.Response.StatusCode : StatusCodes.Status502BadGateway
+        );
+        return isWhole;
     }
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Serving.Dataplane;
 using Serving.Dataplane.Servers;
 using Serving.Dataplane.Statistics;
 using Serving.Dataplane.Upstreams;
@@ -125,7 +126,13 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
         _terminated.Dispose();
     }
 
-    private Task ServeAsync(HttpContext context) => _health.TryAnswer(context) ?? _proxy.HandleAsync(context);
+    private Task ServeAsync(HttpContext context)
+    {
+        var asked = context.Request.Headers[DataplaneHeaders.Probe];
+        return asked.Count == 0
+            ? _proxy.HandleAsync(context, isProbe: false)
+            : _health.TryAnswer(context, asked.ToString()) ?? _proxy.HandleAsync(context, isProbe: true);
+    }
 
     private DataplaneServer Add(IReadOnlyList<DataplaneEndpoint> endpoints, RequestDelegate handler)
     {

@@ -29,7 +29,8 @@ internal sealed class Sidecar : IAsyncDisposable
     /// <summary>Starts it and waits for its first response.</summary>
     /// <param name="program">A native program or a .dll.</param>
     /// <param name="userPort">The port of the program behind it.</param>
-    public static async Task<Sidecar> StartAsync(string program, int userPort)
+    /// <param name="hasMetrics">Whether it records the metrics of requests and serves them.</param>
+    public static async Task<Sidecar> StartAsync(string program, int userPort, bool hasMetrics = false)
     {
         var address = new IPAddress([127, 96, (byte)Random.Shared.Next(1, 255), (byte)Random.Shared.Next(1, 255)]).ToString();
         var (port, user) = (FreePorts.Next(), userPort.ToString(CultureInfo.InvariantCulture));
@@ -49,6 +50,11 @@ internal sealed class Sidecar : IAsyncDisposable
             ["DRAIN_QUIET_SECONDS"] = "0",
             ["SERVING_READINESS_PROBE"] = $$"""{"tcpSocket":{"host":"127.0.0.1","port":{{user}}},"successThreshold":1}""",
         };
+        if (hasMetrics)
+            environment["OBSERVABILITY_CONFIG"] = string.Create(
+                CultureInfo.InvariantCulture,
+                $$$"""{"requestMetrics": {"protocol": "prometheus", "endpoint": "{{{address}}}:{{{FreePorts.Next()}}}"}}"""
+            );
         var started = Stopwatch.GetTimestamp();
         var process = program.EndsWith(".dll", StringComparison.Ordinal)
             ? new LocalProcess("dotnet", [program], environment)

@@ -11,6 +11,7 @@ internal static class ReportCommand
     public static IReadOnlyList<IScenario> Scenarios { get; } =
     [
         new SidecarScenario(),
+        new SidecarMetricsScenario(),
         new GatewayScenario(),
         new GatewayProtocolsScenario(),
         new ActivatorScenario(),

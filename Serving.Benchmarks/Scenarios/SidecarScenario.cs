@@ -23,15 +23,7 @@ internal sealed class SidecarScenario : IScenario
     public async Task RunAsync(ScenarioRun run, Findings findings)
     {
         var port = FreePorts.Next();
-        await using var user = new LocalProcess(
-            "dotnet",
-            [typeof(SidecarScenario).Assembly.Location, "user-container", port.ToString(CultureInfo.InvariantCulture)]
-        );
-        await Sidecar.RespondsAsync(
-            user,
-            new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}/")),
-            TimeSpan.FromMilliseconds(50)
-        );
+        await using var user = await StartProgramAsync(port);
         var programs = run.Options.QueueProxies;
         foreach (var program in programs)
             await FirstResponseAsync(run, program, port, findings);
@@ -44,6 +36,29 @@ internal sealed class SidecarScenario : IScenario
         if (Nginx.Path is null)
             findings.NotMeasured("the ratios: nginx is not on the PATH (Debian: `apt-get install nginx-light`).");
         await UnderLoadAsync(run, programs, port, findings);
+    }
+
+    /// <summary>Starts the minimal program behind a sidecar and waits for its first response.</summary>
+    internal static async Task<LocalProcess> StartProgramAsync(int port)
+    {
+        var program = new LocalProcess(
+            "dotnet",
+            [typeof(SidecarScenario).Assembly.Location, "user-container", port.ToString(CultureInfo.InvariantCulture)]
+        );
+        try
+        {
+            await Sidecar.RespondsAsync(
+                program,
+                new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}/")),
+                TimeSpan.FromMilliseconds(50)
+            );
+            return program;
+        }
+        catch
+        {
+            await program.DisposeAsync();
+            throw;
+        }
     }
 
     private static async Task FirstResponseAsync(ScenarioRun run, string program, int port, Findings findings)

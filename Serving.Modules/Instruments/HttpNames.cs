@@ -25,7 +25,8 @@ public static class HttpNames
     /// <summary><c>1.0</c>, <c>1.1</c> or <c>2</c>.</summary>
     /// <param name="protocol">As the server names it, such as <c>HTTP/1.1</c>.</param>
     public static string Version(string protocol) =>
-        string.Equals(protocol, "HTTP/2", StringComparison.OrdinalIgnoreCase) ? "2"
+        protocol == "HTTP/1.1" ? "1.1"
+        : string.Equals(protocol, "HTTP/2", StringComparison.OrdinalIgnoreCase) ? "2"
         : string.Equals(protocol, "HTTP/1.0", StringComparison.OrdinalIgnoreCase) ? "1.0"
         : "1.1";
 }

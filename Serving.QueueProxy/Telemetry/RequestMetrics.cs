@@ -62,8 +62,8 @@ internal sealed class RequestMetrics : IDisposable
     public void Rejected() => _rejected.Add(1);
 
     /// <summary>Records the response of the user's program.</summary>
-    public void Invoked(TimeSpan duration, HttpRequest request, int status) =>
-        _invocations.Record(duration.TotalSeconds, RequestAttributes.Status.Of(RequestKind.Of(request, status).Status));
+    public void Invoked(TimeSpan duration, int status) =>
+        _invocations.Record(duration.TotalSeconds, RequestAttributes.Status.Of(RequestKind.Boxed(status)));
 
     /// <summary>Records the end of a request, including its time in the queue.</summary>
     public void Completed(TimeSpan duration, HttpRequest request, int status, string tag)

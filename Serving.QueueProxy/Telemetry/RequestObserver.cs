@@ -6,8 +6,8 @@ using Serving.Observability.Requests;
 
 namespace Serving.QueueProxy.Telemetry;
 
-/// <summary>Wraps request handling with logging, metrics and tracing. Created only if at least one of them is enabled.</summary>
-internal sealed class RequestObserver(LoggedRequests? log, RequestMetrics? metrics, RequestTracer? tracer, TimeProvider time)
+/// <summary>Wraps request handling with logging and tracing. Created only if at least one of them is enabled.</summary>
+internal sealed class RequestObserver(LoggedRequests? log, RequestTracer? tracer, TimeProvider time)
 {
     /// <summary>Handles a request and records it.</summary>
     public async Task ServeAsync(HttpContext context, RequestDelegate next)
@@ -20,11 +20,9 @@ internal sealed class RequestObserver(LoggedRequests? log, RequestMetrics? metri
             return;
         }
 
-        // Captured now, because headers are removed later.
-        var tag = RouteTag.Of(context.Request);
         var started = time.GetTimestamp();
         var body = written is null ? null : CountingBody.Watch(context);
-        using var span = probe ? null : Trace(context, tag);
+        using var span = probe ? null : Trace(context);
         var failed = true;
         try
         {
@@ -36,18 +34,16 @@ internal sealed class RequestObserver(LoggedRequests? log, RequestMetrics? metri
             var elapsed = time.GetElapsedTime(started);
             var status = failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode;
             SpanAttributes.Responded(span, status);
-            if (!probe)
-                metrics?.Completed(elapsed, context.Request, status, tag);
             written?.Log.Write(context, status, body!.Written, elapsed, written.Revision);
         }
     }
 
-    private Activity? Trace(HttpContext context, string tag)
+    private Activity? Trace(HttpContext context)
     {
         if (tracer?.TryBegin(context.Request, out var parent) != true)
             return null;
         var span = tracer.Serve(context, SpanNames.Server, parent);
-        span?.SetTag(RouteTag.Attribute, tag);
+        span?.SetTag(RouteTag.Attribute, RouteTag.Of(context.Request));
         return span;
     }
 }

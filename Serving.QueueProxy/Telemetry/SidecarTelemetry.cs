@@ -42,16 +42,15 @@ internal sealed partial class SidecarTelemetry : IDisposable
             Metrics = new RequestMetrics();
         if (_export is { SendsTraces: true })
             Tracer = new RequestTracer(SpanNames.Source, new TraceSampling(observability.TracingSamplingRate));
-        if (_log is not null || Metrics is not null || Tracer is not null)
+        if (_log is not null || Tracer is not null)
             Observer = new RequestObserver(
                 _log is null ? null : new LoggedRequests(_log, Revision(config), observability.EnableProbeRequestLog),
-                Metrics,
                 Tracer,
                 time
             );
     }
 
-    /// <summary>Wraps request handling; null when nothing is recorded.</summary>
+    /// <summary>Wraps request handling; null when requests are neither logged nor traced.</summary>
     public RequestObserver? Observer { get; }
 
     /// <summary>The metrics; null when disabled.</summary>

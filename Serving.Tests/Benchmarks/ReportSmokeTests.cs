@@ -18,6 +18,7 @@ public sealed class ReportSmokeTests
     private static readonly Dictionary<string, string[]> Needed = new()
     {
         ["sidecar"] = ["wrk", "nginx"],
+        ["sidecar-metrics"] = ["wrk"],
         ["gateway"] = ["wrk", "nginx"],
         ["gateway-protocols"] = ["h2load", "nginx"],
         ["activator"] = ["wrk"],
@@ -57,6 +58,7 @@ public sealed class ReportSmokeTests
             .Should()
             .BeEquivalentTo(
                 "sidecar",
+                "sidecar-metrics",
                 "gateway",
                 "gateway-protocols",
                 "activator",

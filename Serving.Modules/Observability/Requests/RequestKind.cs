@@ -25,10 +25,13 @@ public readonly record struct RequestKind
     public string Method { get; }
 
     /// <summary>The status, a number.</summary>
-    public object Status => (uint)(_status - FirstStatus) < Statuses ? Boxes[_status - FirstStatus] : _status;
+    public object Status => Boxed(_status);
 
     /// <summary>The version: <c>1.0</c>, <c>1.1</c> or <c>2</c>.</summary>
     public string Version { get; }
+
+    /// <summary>A status as a value of an attribute.</summary>
+    public static object Boxed(int status) => (uint)(status - FirstStatus) < Statuses ? Boxes[status - FirstStatus] : status;
 
     /// <summary>The kind of a request.</summary>
     /// <param name="request">The request.</param>
