@@ -11,6 +11,7 @@ namespace Serving.Tests.Cluster;
 [TestFixture]
 [CancelAfter(400_000)]
 [Category("Slow")]
+[Parallelizable]
 public sealed class EdgeSoakTests
 {
     private const int HeapMebibytes = 384;

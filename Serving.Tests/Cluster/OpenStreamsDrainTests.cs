@@ -25,7 +25,7 @@ namespace Serving.Tests.Cluster;
 /// process ends in time. The backend is the test, so that nothing is answered before the gateway is told to stop.
 /// </summary>
 [Category("Slow")]
-[NonParallelizable]
+[Parallelizable]
 public sealed class OpenStreamsDrainTests
 {
     private const string Host = "drain.test";

@@ -8,6 +8,7 @@ namespace Serving.Tests.Containers;
 /// <summary>The images of programs that run in pods: the samples and the test programs.</summary>
 [TestFixture]
 [Category("Slow")]
+[Parallelizable]
 public sealed class ProgramImageTests
 {
     private readonly HttpClient _client = new() { Timeout = TimeSpan.FromSeconds(30) };

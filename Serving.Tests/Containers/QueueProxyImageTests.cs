@@ -9,6 +9,7 @@ namespace Serving.Tests.Containers;
 /// <summary>What the sidecar of the build does, the one of the image does too: the same tests, against a container of it.</summary>
 [TestFixture]
 [Category("Slow")]
+[Parallelizable]
 public sealed class QueueProxyImageTests : SidecarTests
 {
     private readonly HttpClient _client = new() { Timeout = TimeSpan.FromSeconds(30) };

@@ -6,6 +6,7 @@ namespace Serving.Tests.Containers;
 /// <summary>The TLS port of the sidecar of the image.</summary>
 [TestFixture]
 [Category("Slow")]
+[Parallelizable]
 public sealed class QueueProxyImageTlsTests : TlsPortTests
 {
     private protected override async Task<Sidecar> StartAsync(

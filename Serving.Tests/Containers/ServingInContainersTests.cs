@@ -16,6 +16,7 @@ namespace Serving.Tests.Containers;
 /// a Service.</summary>
 [TestFixture]
 [Category("Slow")]
+[Parallelizable]
 public sealed class ServingInContainersTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(180);
