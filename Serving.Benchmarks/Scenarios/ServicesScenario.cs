@@ -24,7 +24,7 @@ internal sealed class ServicesScenario : IScenario
         IReadOnlyList<int> counts =
             run.Options.Counts.Count > 0 ? [.. run.Options.Counts.Order()]
             : run.Options.Short ? [5]
-            : [100, 300, 1_000];
+            : [100, 300, 1_000, 3_000, 5_000];
         var reports = new List<ServicesReport>();
         foreach (var count in counts)
         {

@@ -8,7 +8,10 @@ namespace Serving.Benchmarks.Scenarios;
 internal sealed class SidecarMetricsScenario : IScenario
 {
     /// <summary>How often the two of a pair are measured in turn.</summary>
-    private const int Turns = 9;
+    private const int Turns = 4;
+
+    /// <summary>Pairs of processes in a round of the report: two processes of one program differ more than two turns of one.</summary>
+    private const int Pairs = 2;
 
     public ScenarioText Text { get; } =
         new(
@@ -17,7 +20,7 @@ internal sealed class SidecarMetricsScenario : IScenario
             """
             The queue-proxy with `request-metrics-protocol: prometheus`, which records two histograms a request, beside the same program
             with telemetry off; wrk with 32 connections kept open. Two processes of one program differ by up to 5 %, so each round starts
-            a new pair of them, measures the two in short turns, and is the median of the ratios of neighbouring turns.
+            new pairs of them, in both orders, measures the two in short turns, and has the medians of the ratios of neighbouring turns.
             """
         );
 
@@ -36,11 +39,12 @@ internal sealed class SidecarMetricsScenario : IScenario
         foreach (var program in options.QueueProxies)
         {
             var (cpu, rates) = (new List<double>(), new List<double>());
-            for (var round = 0; round < options.Rounds; round++)
+            for (var pair = 0; pair < options.Rounds * Pairs; pair++)
             {
-                await using var plain = await Sidecar.StartAsync(program, port);
-                await using var measured = await Sidecar.StartAsync(program, port, hasMetrics: true);
-                var samples = await Contender.MeasureAsync([Of("off", plain), Of("metrics", measured)], turns, turn, turn);
+                var metricsFirst = pair % 2 == 1;
+                await using var one = await Sidecar.StartAsync(program, port, hasMetrics: metricsFirst);
+                await using var other = await Sidecar.StartAsync(program, port, hasMetrics: !metricsFirst);
+                var samples = await Contender.MeasureAsync([Of(metricsFirst, one), Of(!metricsFirst, other)], turns, turn, turn);
                 cpu.Add(Ratio(samples, static one => one.Microseconds));
                 rates.Add(Ratio(samples, static one => one.RequestsPerSecond));
             }
@@ -51,8 +55,8 @@ internal sealed class SidecarMetricsScenario : IScenario
         }
     }
 
-    private static Contender Of(string name, Sidecar sidecar) =>
-        new(name, new Wrk(sidecar.Address, "bench"), () => sidecar.Cpu, () => sidecar.ResidentMebibytes);
+    private static Contender Of(bool hasMetrics, Sidecar sidecar) =>
+        new(hasMetrics ? "metrics" : "off", new Wrk(sidecar.Address, "bench"), () => sidecar.Cpu, () => sidecar.ResidentMebibytes);
 
     private static double Ratio(IReadOnlyDictionary<string, IReadOnlyList<ContenderSample>> samples, Func<ContenderSample, double> value) =>
         Spread.OfRatios([.. samples["metrics"].Select(value)], [.. samples["off"].Select(value)]).Median;

@@ -101,7 +101,8 @@ internal static class MarkdownReport
         text.Append("## Worse than the goals\n\n");
         if (misses.Count > 0)
         {
-            text.Append(CultureInfo.InvariantCulture, $"{misses.Count} of {goals} figures with a goal miss it:\n\n");
+            text.Append(CultureInfo.InvariantCulture, $"{misses.Count} of {goals} figures with a goal miss it; ")
+                .Append("[profiles.md](profiles.md) says why:\n\n");
             Table(text, ["", "", "measured", "goal"], misses);
         }
         else
