@@ -8,27 +8,30 @@ namespace Serving.QueueProxy;
 /// <summary>Responds to probes of kubelet, activators and autoscalers, on any path.</summary>
 internal sealed class HealthEndpoint(UserProber prober, Drainer drainer, RequestBudget? budget)
 {
-    /// <summary>Handles a probe; null when it belongs to the user's program.</summary>
-    /// <param name="context">The request.</param>
-    /// <param name="asked">The component that must respond, as the probe names it.</param>
-    public Task? TryAnswer(HttpContext context, string asked)
+    /// <summary>Handles a probe; null when the request is not a probe and belongs to the user's program.</summary>
+    public Task? TryAnswer(HttpContext context)
     {
-        if (IsHealthCheck(context.Request))
-            return AnswerAsync(context, asked);
-        if (asked != DataplaneHeaders.ProbeValue)
+        var request = context.Request;
+        if (IsHealthCheck(request))
+            return AnswerAsync(context);
+        if (request.Headers[DataplaneHeaders.Probe] != DataplaneHeaders.ProbeValue)
             return null;
         return drainer.Draining ? ShuttingDownAsync(context) : ProbeRequest.AnswerNetworkProbeAsync(context);
     }
 
+    // A probe names the component that must respond; a user agent alone, which any client can set, does not make a request a probe.
     private static bool IsHealthCheck(HttpRequest request) =>
-        ProbeRequest.IsKubelet(request)
-        || ProbeRequest.UserAgentStartsWith(request, DataplaneHeaders.ActivatorUserAgent)
-        || ProbeRequest.UserAgentStartsWith(request, DataplaneHeaders.AutoscalingUserAgent);
+        ProbeRequest.IsProbe(request)
+        && (
+            ProbeRequest.IsKubelet(request)
+            || ProbeRequest.UserAgentStartsWith(request, DataplaneHeaders.ActivatorUserAgent)
+            || ProbeRequest.UserAgentStartsWith(request, DataplaneHeaders.AutoscalingUserAgent)
+        );
 
     private static Task ShuttingDownAsync(HttpContext context) =>
         PlainText.WriteErrorAsync(context, StatusCodes.Status503ServiceUnavailable, "shutting down");
 
-    private async Task AnswerAsync(HttpContext context, string asked)
+    private async Task AnswerAsync(HttpContext context)
     {
         if (drainer.Draining)
         {
@@ -36,6 +39,7 @@ internal sealed class HealthEndpoint(UserProber prober, Drainer drainer, Request
             return;
         }
 
+        var asked = context.Request.Headers[DataplaneHeaders.Probe].ToString();
         if (asked != DataplaneHeaders.QueueName)
         {
             await PlainText.WriteErrorAsync(

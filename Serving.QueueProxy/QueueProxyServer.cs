@@ -1,7 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
-using Serving.Dataplane;
+using Serving.Dataplane.Requests;
 using Serving.Dataplane.Servers;
 using Serving.Dataplane.Statistics;
 using Serving.Dataplane.Upstreams;
@@ -126,13 +126,10 @@ internal sealed partial class QueueProxyServer : IAsyncDisposable
         _terminated.Dispose();
     }
 
-    private Task ServeAsync(HttpContext context)
-    {
-        var asked = context.Request.Headers[DataplaneHeaders.Probe];
-        return asked.Count == 0
-            ? _proxy.HandleAsync(context, isProbe: false)
-            : _health.TryAnswer(context, asked.ToString()) ?? _proxy.HandleAsync(context, isProbe: true);
-    }
+    private Task ServeAsync(HttpContext context) =>
+        ProbeRequest.IsProbe(context.Request)
+            ? _health.TryAnswer(context) ?? _proxy.HandleAsync(context, isProbe: true)
+            : _proxy.HandleAsync(context, isProbe: false);
 
     private DataplaneServer Add(IReadOnlyList<DataplaneEndpoint> endpoints, RequestDelegate handler)
     {

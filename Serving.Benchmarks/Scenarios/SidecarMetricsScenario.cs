@@ -49,14 +49,13 @@ internal sealed class SidecarMetricsScenario : IScenario
                 rates.Add(Ratio(samples, static one => one.RequestsPerSecond));
             }
 
-            var name = Path.GetFileName(program);
+            var name = SidecarScenario.Label(program);
             findings.Figure($"CPU per request: {name} with metrics / without", "×", Spread.Of(cpu), new Goal(1.03));
             findings.Figure($"requests/s: {name} with metrics / without", "×", Spread.Of(rates), new Goal(0.97, AtLeast: true));
         }
     }
 
-    private static Contender Of(bool hasMetrics, Sidecar sidecar) =>
-        new(hasMetrics ? "metrics" : "off", new Wrk(sidecar.Address, "bench"), () => sidecar.Cpu, () => sidecar.ResidentMebibytes);
+    private static Contender Of(bool hasMetrics, Sidecar sidecar) => SidecarScenario.ContenderOf(hasMetrics ? "metrics" : "off", sidecar);
 
     private static double Ratio(IReadOnlyDictionary<string, IReadOnlyList<ContenderSample>> samples, Func<ContenderSample, double> value) =>
         Spread.OfRatios([.. samples["metrics"].Select(value)], [.. samples["off"].Select(value)]).Median;

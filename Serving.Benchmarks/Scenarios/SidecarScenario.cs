@@ -88,9 +88,7 @@ internal sealed class SidecarScenario : IScenario
             {
                 var sidecar = await Sidecar.StartAsync(program, port);
                 sidecars.Add(sidecar);
-                contenders.Add(
-                    new Contender(Label(program), new Wrk(sidecar.Address, "bench"), () => sidecar.Cpu, () => sidecar.ResidentMebibytes)
-                );
+                contenders.Add(ContenderOf(Label(program), sidecar));
             }
 
             if (nginx is not null)
@@ -136,5 +134,10 @@ internal sealed class SidecarScenario : IScenario
             );
     }
 
-    private static string Label(string program) => Path.GetFileName(program);
+    /// <summary>A sidecar under the load of these scenarios.</summary>
+    internal static Contender ContenderOf(string name, Sidecar sidecar) =>
+        new(name, new Wrk(sidecar.Address, "bench"), () => sidecar.Cpu, () => sidecar.ResidentMebibytes);
+
+    /// <summary>How the report names a program.</summary>
+    internal static string Label(string program) => Path.GetFileName(program);
 }

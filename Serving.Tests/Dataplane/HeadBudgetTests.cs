@@ -193,7 +193,9 @@ public sealed class HeadBudgetTests
         clients.ForEach(static client => client.Dispose());
     }
 
+    // It expects that nothing at all is refused, and the metrics are those of the process.
     [Test]
+    [NonParallelizable]
     public async Task What_is_decoded_of_a_head_before_it_ends_is_in_the_budget()
     {
         var budget = new HeadBudget(512 * 1024);
@@ -223,7 +225,7 @@ public sealed class HeadBudgetTests
             )
         );
         await Eventually.HoldsAsync(() => budget.Used.Should().BeGreaterThan(4 * 2 * Value.Length), Limit);
-        metrics.Collect().Should().NotContainKey("serving.requests.refused{reason=head-budget}");
+        metrics.Collect().Should().BeEmpty();
         for (var i = 0; i < 15; i++)
             await client.SendAsync(RawHttp2.Frame(9, 0, 1, [.. RawHttp2.Literals(("x-large", Value)), .. RawHttp2.Repeat(1)]));
         await client.Closed.WaitAsync(Limit);
