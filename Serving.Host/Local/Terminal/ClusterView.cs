@@ -19,6 +19,7 @@ internal sealed class ClusterView
     private readonly IInformer<PodAutoscaler> _autoscalers;
     private readonly IInformer<Pod> _pods;
     private readonly Func<IReadOnlyDictionary<ObjectKey, long>> _requests;
+    private long _changes;
 
     /// <param name="informers">The process's informers.</param>
     /// <param name="requests">The numbers of requests so far by revision; called once for all rows.</param>
@@ -29,7 +30,14 @@ internal sealed class ClusterView
         _autoscalers = informers.For(Resources.PodAutoscalers);
         _pods = informers.For(Resources.Pods, labelSelector: RevisionLabel);
         _requests = requests;
+        Count(_services);
+        Count(_revisions);
+        Count(_autoscalers);
+        Count(_pods);
     }
+
+    /// <summary>The number of changes of its objects so far. While it stays, rows differ in their requests only.</summary>
+    public long Changes => Interlocked.Read(ref _changes);
 
     /// <summary>One row for each revision that has traffic or pods, ordered by service and age, and one for each Service without a
     /// revision.</summary>
@@ -61,6 +69,10 @@ internal sealed class ClusterView
             ? _revisions.Lister.Get(name[0], row.Revision) is not null
             : _services.Lister.Get(name[0], name[1]) is not null;
     }
+
+    // For as long as the process lives, as the view.
+    private void Count<T>(IInformer<T> informer)
+        where T : class, IKubernetesObject => informer.AddHandler(_ => Interlocked.Increment(ref _changes));
 
     private static RevisionRow Row(Service service, ObjectKey key) =>
         new($"{key.Namespace}/{key.Name}", service.Status.Url ?? "", Readiness(service), "", null, 0, 0, null, 0, IsFailing(service));

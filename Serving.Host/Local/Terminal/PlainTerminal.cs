@@ -10,9 +10,14 @@ internal sealed class PlainTerminal(TextWriter output, TimeProvider time) : ITer
     public async Task ShowAsync(ClusterView view, string title, CancellationToken cancellation)
     {
         var shown = new Dictionary<string, RevisionRow>();
+        long? seen = null;
         using var timer = new PeriodicTimer(Interval, time);
         while (!cancellation.IsCancellationRequested && await timer.WaitForNextTickAsync(cancellation))
         {
+            var changes = view.Changes;
+            if (changes == seen)
+                continue;
+            seen = changes;
             var rows = view.Rows();
             foreach (var row in rows)
             {

@@ -41,6 +41,44 @@ public sealed class PlainTerminalTests
     }
 
     [Test]
+    public async Task Reads_nothing_while_nothing_changes()
+    {
+        var time = new ManualTimeProvider();
+        var cluster = new InMemoryCluster(time);
+        var reads = 0;
+        var view = new ClusterView(
+            cluster,
+            () =>
+            {
+                Interlocked.Increment(ref reads);
+                return new Dictionary<ObjectKey, long>();
+            }
+        );
+        using var stop = new CancellationTokenSource();
+        var showing = new PlainTerminal(TextWriter.Null, time).ShowAsync(view, "", stop.Token);
+        var expected = 0;
+        foreach (var name in (string[])["one", "two"])
+        {
+            cluster.Put(
+                Resources.KnativeServices,
+                new Service
+                {
+                    Metadata = new ObjectMeta { Name = name, Namespace = "default" },
+                }
+            );
+            expected++;
+            for (var tick = 0; tick < 5; tick++)
+            {
+                time.Advance(TimeSpan.FromMilliseconds(500));
+                await Eventually.HoldsAsync(() => Volatile.Read(ref reads).Should().Be(expected));
+            }
+        }
+
+        await stop.CancelAsync();
+        await showing.ContinueWith(_ => { }, TaskScheduler.Default);
+    }
+
+    [Test]
     public async Task Tells_of_Services_without_a_revision_and_of_what_is_deleted()
     {
         var time = new ManualTimeProvider();
