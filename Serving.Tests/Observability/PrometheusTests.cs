@@ -1,5 +1,7 @@
 using System.Diagnostics.Metrics;
+using System.Text;
 using FluentAssertions;
+using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
 using Serving.Instruments;
 using Serving.Observability.Metrics;
@@ -130,5 +132,36 @@ public sealed class PrometheusTests
         var lines = exporter.Render().Split('\n');
 
         lines.Should().HaveCount(1 + 2001 + 1).And.Contain("many_total{otel_metric_overflow=\"true\"} 500");
+    }
+
+    [Test]
+    public async Task A_scrape_of_many_series_allocates_a_fraction_of_its_bytes()
+    {
+        var source = $"Test.{Guid.NewGuid():N}";
+        using var exporter = new PrometheusExporter(source);
+        using var meter = new Meter(source);
+        var histogram = meter.CreateHistogram<double>("took", "s");
+        for (var i = 0; i < 1500; i++)
+        {
+            histogram.Record(i, new KeyValuePair<string, object?>("kn.revision.name", $"a-revision-with-a-name-{i}"));
+        }
+
+        var (first, _) = await ScrapeAsync();
+        var (second, allocated) = await ScrapeAsync();
+
+        second.Should().Be(first).And.Be(exporter.Render());
+        second.Length.Should().BeGreaterThan(1 << 20, "it takes more than one piece");
+        allocated.Should().BeLessThan(second.Length / 10);
+
+        async Task<(string Text, long Allocated)> ScrapeAsync()
+        {
+            using var body = new MemoryStream(8 << 20);
+            var context = new DefaultHttpContext { Response = { Body = body } };
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            await exporter.HandleAsync(context);
+            var used = GC.GetAllocatedBytesForCurrentThread() - before;
+            context.Response.ContentLength.Should().Be(body.Length);
+            return (Encoding.UTF8.GetString(body.ToArray()), used);
+        }
     }
 }

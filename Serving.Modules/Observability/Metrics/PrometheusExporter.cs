@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
 
@@ -56,6 +55,29 @@ public sealed class PrometheusExporter : IDisposable
     /// <summary>All current metrics in a text format.</summary>
     public string Render(TextFormat format = TextFormat.Prometheus)
     {
+        using var text = new PooledText();
+        Render(text, format);
+        return text.ToString();
+    }
+
+    /// <summary>Handles a scrape.</summary>
+    public async Task HandleAsync(HttpContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var format = TextFormats.Of(context.Request.Headers.Accept);
+        using var text = new PooledText();
+        Render(text, format);
+        context.Response.ContentType = format.ContentType();
+        context.Response.ContentLength = text.Length;
+        context.Response.Headers.Vary = HeaderNames.Accept;
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            await text.CopyToAsync(context.Response.Body, context.RequestAborted);
+        }
+    }
+
+    private void Render(PooledText result, TextFormat format)
+    {
         lock (_collecting)
         {
             List<MetricInstrument> all;
@@ -66,7 +88,6 @@ public sealed class PrometheusExporter : IDisposable
 
             all.ForEach(static instrument => instrument.BeginCollection());
             _listener.RecordObservableInstruments();
-            var result = new StringBuilder(4096);
             var text = new PrometheusText(result, format);
             foreach (
                 var family in all.Select(static instrument => (Instrument: instrument, Series: instrument.Collect()))
@@ -84,22 +105,7 @@ public sealed class PrometheusExporter : IDisposable
             }
 
             text.End();
-            return result.ToString();
         }
-    }
-
-    /// <summary>Handles a scrape.</summary>
-    public Task HandleAsync(HttpContext context)
-    {
-        ArgumentNullException.ThrowIfNull(context);
-        var format = TextFormats.Of(context.Request.Headers.Accept);
-        var body = Encoding.UTF8.GetBytes(Render(format));
-        context.Response.ContentType = format.ContentType();
-        context.Response.ContentLength = body.Length;
-        context.Response.Headers.Vary = HeaderNames.Accept;
-        return HttpMethods.IsHead(context.Request.Method)
-            ? Task.CompletedTask
-            : context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
     }
 
     private void OnPublished(Instrument instrument, MeterListener source)
