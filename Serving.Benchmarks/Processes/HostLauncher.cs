@@ -4,7 +4,7 @@ namespace Serving.Benchmarks.Processes;
 internal static class HostLauncher
 {
     /// <summary>Starts a local cluster, or a part of one.</summary>
-    /// <param name="host">The path of Serving.Host.dll.</param>
+    /// <param name="host">The path of Serving.Host.dll, or of the published program.</param>
     /// <param name="arguments">The arguments of <c>local</c>.</param>
     /// <param name="environment">Further variables of the process.</param>
     public static LocalProcess StartLocal(
@@ -23,6 +23,8 @@ internal static class HostLauncher
         var variables = new Dictionary<string, string>(RuntimeSettings.Installed);
         foreach (var (name, value) in environment)
             variables[name] = value;
-        return new LocalProcess("dotnet", [host, .. arguments], variables);
+        return host.EndsWith(".dll", StringComparison.Ordinal)
+            ? new LocalProcess("dotnet", [host, .. arguments], variables)
+            : new LocalProcess(host, arguments, variables);
     }
 }

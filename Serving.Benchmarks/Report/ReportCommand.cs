@@ -95,6 +95,7 @@ internal static class ReportCommand
         var options = RunOptions.Of(arguments.Host, arguments.Short);
         return options with
         {
+            ControlPlane = PublishedHost(arguments.Host) ?? arguments.Host,
             Counts = arguments.Counts,
             QueueProxies = arguments.QueueProxies.Count > 0 ? arguments.QueueProxies : [BuiltQueueProxy(arguments.Host)],
             Rounds = arguments.Rounds ?? options.Rounds,
@@ -110,6 +111,13 @@ internal static class ReportCommand
         var assembly = File.ReadLines(list).First(static line => Path.GetFileName(line) == "Serving.QueueProxy.dll");
         var native = Path.Combine(Path.GetDirectoryName(assembly)!, "linux-x64", "publish", "Serving.QueueProxy");
         return File.Exists(native) && !File.Exists(native + ".dll") ? native : assembly;
+    }
+
+    /// <summary>The published program of a host with its own runtime, as the image has it; null when there is none.</summary>
+    private static string? PublishedHost(string host)
+    {
+        var program = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(host))!, "linux-x64", "publish", "Serving.Host");
+        return File.Exists(program) ? program : null;
     }
 
     private static double Load() => Machine.LoadAverage(File.ReadAllText("/proc/loadavg"));

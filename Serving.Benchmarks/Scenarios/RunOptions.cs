@@ -6,6 +6,13 @@ internal sealed record RunOptions
     /// <summary>The path of Serving.Host.dll.</summary>
     public required string Host { get; init; }
 
+    /// <summary>The program of the control planes whose memory and CPU are measured: the published host, which has compiled code as that of
+    /// the image, or Serving.Host.dll.</summary>
+    public required string ControlPlane { get; init; }
+
+    /// <summary>Whether <see cref="ControlPlane"/> is compiled by the runtime while it runs.</summary>
+    public bool IsControlPlaneBuilt => ControlPlane.EndsWith(".dll", StringComparison.Ordinal);
+
     /// <summary>The sidecars to measure: each a native program or a .dll. The first also runs in the pods.</summary>
     public IReadOnlyList<string> QueueProxies { get; init; } = [];
 
@@ -30,6 +37,7 @@ internal sealed record RunOptions
             ? new RunOptions
             {
                 Host = host,
+                ControlPlane = host,
                 Short = true,
                 Rounds = 1,
                 Load = TimeSpan.FromSeconds(1),
@@ -38,6 +46,7 @@ internal sealed record RunOptions
             : new RunOptions
             {
                 Host = host,
+                ControlPlane = host,
                 Rounds = 7,
                 Load = TimeSpan.FromSeconds(6),
                 WarmUp = TimeSpan.FromSeconds(12),

@@ -35,7 +35,12 @@ internal sealed class ScenarioRun(RunOptions options) : IAsyncDisposable
     {
         if (!_services.TryGetValue(count, out var report))
         {
-            report = await ServicesRun.RunAsync(options.Host, count, options.Short ? ServicesTiming.Smoke : ServicesTiming.Full);
+            report = await ServicesRun.RunAsync(
+                options.Host,
+                options.ControlPlane,
+                count,
+                options.Short ? ServicesTiming.Smoke : ServicesTiming.Full
+            );
             _services.Add(count, report);
         }
 

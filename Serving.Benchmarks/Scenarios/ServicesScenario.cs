@@ -14,8 +14,8 @@ internal sealed class ServicesScenario : IScenario
             """
             An API server, a node, a leading and a standby control plane in four processes. N Services with `initial-scale: "0"`
             are created at once by eight clients, and deleted again. Seconds are from the first create until all are Ready; CPU
-            and writes (without Leases) are those of the control planes; memory is resident, 20 s after the last change, before,
-            with and after the Services.
+            and writes (without Leases) are those of the control planes; memory is resident, 40 s after the last change, before,
+            with and after the Services. The control planes are the published program, when there is one.
             """
         );
 

@@ -31,9 +31,10 @@ internal sealed class LocalHosts : IAsyncDisposable
 
     private readonly string _directory = Directory.CreateTempSubdirectory("serving-services-").FullName;
     private readonly string _host;
+    private readonly string _controlPlane;
     private readonly List<LocalProcess> _processes = [];
 
-    private LocalHosts(string host) => _host = host;
+    private LocalHosts(string host, string controlPlane) => (_host, _controlPlane) = (host, controlPlane);
 
     /// <summary>The API as the cluster's administrator.</summary>
     public ClusterClient Client { get; private set; } = null!;
@@ -54,9 +55,11 @@ internal sealed class LocalHosts : IAsyncDisposable
     public string AuditLog => Path.Combine(_directory, "audit.log");
 
     /// <summary>Starts everything; the leader is ready before the standby starts.</summary>
-    public static async Task<LocalHosts> StartAsync(string host)
+    /// <param name="host">The path of Serving.Host.dll, for the API server and the node.</param>
+    /// <param name="controlPlane">The program of the control planes: the published host, or Serving.Host.dll.</param>
+    public static async Task<LocalHosts> StartAsync(string host, string controlPlane)
     {
-        var hosts = new LocalHosts(host);
+        var hosts = new LocalHosts(host, controlPlane);
         try
         {
             await hosts.StartAllAsync();
@@ -82,10 +85,10 @@ internal sealed class LocalHosts : IAsyncDisposable
 
     private async Task StartAllAsync()
     {
-        ApiServer = Start("apiserver", "--data-dir", _directory, "--api-port", FreePort(), "--audit-log", AuditLog);
+        ApiServer = Start(_host, "apiserver", "--data-dir", _directory, "--api-port", FreePort(), "--audit-log", AuditLog);
         await ApiServer.SaysAsync("API server ");
         Client = new ClusterClient(ClusterAccess.FromKubeconfig(Path.Combine(_directory, "kubeconfig")));
-        Node = Start("node", "--data-dir", _directory);
+        Node = Start(_host, "node", "--data-dir", _directory);
         await new ManifestApplier(Client, new ResourceDiscovery(Client)).ApplyTextAsync(
             "setup",
             Setup,
@@ -104,14 +107,14 @@ internal sealed class LocalHosts : IAsyncDisposable
             File.Copy(Path.Combine(_directory, file), Path.Combine(own, file));
         }
 
-        var process = Start("controlplane", "--data-dir", own, "--gateway-port", FreePort());
+        var process = Start(_controlPlane, "controlplane", "--data-dir", own, "--gateway-port", FreePort());
         await process.SaysAsync("control plane  ready");
         return process;
     }
 
-    private LocalProcess Start(string role, params string[] arguments)
+    private LocalProcess Start(string program, string role, params string[] arguments)
     {
-        var process = HostLauncher.StartLocal(_host, ["--roles", role, .. arguments]);
+        var process = HostLauncher.StartLocal(program, ["--roles", role, .. arguments]);
         _processes.Add(process);
         return process;
     }

@@ -20,11 +20,12 @@ internal static class ServicesRun
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(9);
 
     /// <param name="host">The path of Serving.Host.dll.</param>
+    /// <param name="controlPlane">The program of the control planes.</param>
     /// <param name="count">The number of Services.</param>
     /// <param name="timing">How long it waits.</param>
-    public static async Task<ServicesReport> RunAsync(string host, int count, ServicesTiming timing)
+    public static async Task<ServicesReport> RunAsync(string host, string controlPlane, int count, ServicesTiming timing)
     {
-        await using var hosts = await LocalHosts.StartAsync(host);
+        await using var hosts = await LocalHosts.StartAsync(host, controlPlane);
         using var ended = new CancellationTokenSource();
         var informers = new SharedInformers(hosts.Client, NullLoggerFactory.Instance);
         var services = informers.For(Resources.KnativeServices, Namespace).Lister;

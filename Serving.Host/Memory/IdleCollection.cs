@@ -5,8 +5,8 @@ namespace Serving.Host.Memory;
 
 /// <summary>
 /// Collects garbage once when the process gets idle after work. An idle process does not allocate and therefore does not collect: without
-/// this it would keep the memory of its last burst, such as a start or the deletion of a thousand Services, for days. Invariant: there is
-/// no collection while the process works, because it pauses all threads, and none that can free little.
+/// this it would keep the memory of its last burst, such as its start or the deletion of a thousand Services, for days. Invariant: there is
+/// no collection while the process works, because it pauses all threads, and none after the first that can free little.
 /// </summary>
 internal sealed class IdleCollection : IHostedService, IDisposable
 {
@@ -24,7 +24,7 @@ internal sealed class IdleCollection : IHostedService, IDisposable
     private readonly Action _collect;
     private BackgroundTimer? _timer;
     private long _last;
-    private long _collected;
+    private long? _collected;
 
     /// <param name="time">The clock.</param>
     public IdleCollection(TimeProvider time)
@@ -66,7 +66,7 @@ internal sealed class IdleCollection : IHostedService, IDisposable
         var now = _allocated();
         var recent = now - _last;
         _last = now;
-        if (recent <= MostWhenIdle && now - _collected >= LeastSinceCollection)
+        if (recent <= MostWhenIdle && (_collected is not { } collected || now - collected >= LeastSinceCollection))
         {
             _collected = now;
             _collect();

@@ -24,6 +24,7 @@ internal static class MarkdownReport
         ```
         dotnet build -c Release
         dotnet publish Serving.QueueProxy -c Release -r linux-x64 -p:QueueProxyNative=true   # the native sidecar: measured when it is there
+        dotnet publish Serving.Host -c Release -r linux-x64 --self-contained                  # the control planes whose memory is measured
         dotnet Serving.Benchmarks/bin/Release/net10.0/Serving.Benchmarks.dll report Serving.Host/bin/Release/net10.0/Serving.Host.dll
         ```
 

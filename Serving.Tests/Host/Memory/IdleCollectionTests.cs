@@ -42,12 +42,16 @@ public sealed class IdleCollectionTests
     }
 
     [Test]
-    public void Does_not_collect_after_little_work()
+    public void Collects_after_the_start_and_not_again_after_little_work()
     {
         Pass(IdleCollection.LeastSinceCollection / 2);
+        _collections.Should().Be(0, "it starts");
         Pass(0);
+        _collections.Should().Be(1);
 
-        _collections.Should().Be(0);
+        Pass(IdleCollection.LeastSinceCollection / 2);
+        Pass(0);
+        _collections.Should().Be(1);
     }
 
     [Test]
