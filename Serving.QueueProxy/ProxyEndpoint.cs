@@ -116,17 +116,23 @@ internal sealed class ProxyEndpoint
         finally
         {
             _stats.End(proxied);
-            await deadline.CompleteAsync(whole, "request timeout");
-            _drainer.End(upgrade is { HasUpgraded: true });
+            try
+            {
+                await deadline.CompleteAsync(whole, "request timeout");
+            }
+            finally
+            {
+                _drainer.End(upgrade is { HasUpgraded: true });
 
-            // The exemplar of the metric is the whole request.
-            span?.Dispose();
-            metrics?.Completed(
-                _time.GetElapsedTime(started),
-                context.Request,
-                failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode,
-                tag
-            );
+                // The exemplar of the metric is the whole request.
+                span?.Dispose();
+                metrics?.Completed(
+                    _time.GetElapsedTime(started),
+                    context.Request,
+                    failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode,
+                    tag
+                );
+            }
         }
     }
 

@@ -59,7 +59,32 @@ public sealed class RequestDeadlineRaceTests
         await deadline.CompleteAsync(whole: true, "request timeout");
     }
 
+    [Test]
+    public async Task A_request_whose_response_cannot_be_ended_is_over_all_the_same()
+    {
+        var time = new ClockWithoutTimers();
+        var context = new DefaultHttpContext { Response = { Body = new BrokenStream() } };
+        var deadline = RequestDeadline.Start(context, OneSecond, time);
+        time.Now = TimeSpan.FromSeconds(1);
+        deadline.TryExpire(out _).Should().BeTrue();
+
+        await deadline.Awaiting(one => one.CompleteAsync(whole: false, "request timeout").AsTask()).Should().ThrowAsync<IOException>();
+        time.Now = TimeSpan.FromMinutes(1);
+
+        deadline.TryExpire(out var cut).Should().BeFalse();
+        cut.Should().BeNull("its connection may serve another request now");
+    }
+
     private static DefaultHttpContext Context() => new() { Response = { Body = new MemoryStream() } };
+
+    private sealed class BrokenStream : MemoryStream
+    {
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+            ValueTask.FromException(new IOException("broken"));
+
+        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            Task.FromException(new IOException("broken"));
+    }
 
     private sealed class ClockWithoutTimers : TimeProvider
     {

@@ -153,8 +153,14 @@ internal sealed partial class ActivationHandler(
             ConcurrencyReporter.End(counter);
             if (coldStart is not null)
                 entry.ColdStarts.Leave(coldStart);
-            await deadline.CompleteAsync(whole, "activator request timeout");
-            metrics.Completed(context, entry, started);
+            try
+            {
+                await deadline.CompleteAsync(whole, "activator request timeout");
+            }
+            finally
+            {
+                metrics.Completed(context, entry, started);
+            }
         }
     }
 

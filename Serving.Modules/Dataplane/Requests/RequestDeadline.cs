@@ -73,7 +73,8 @@ public sealed class RequestDeadline : IDisposable
 
     /// <summary>
     /// Stops the timeouts. If the request timed out before its response was complete, ends the response with <paramref name="body"/>: as a
-    /// 504, or appended to what was already written. Nothing else may write to the response afterwards.
+    /// 504, or appended to what was already written. Nothing else may write to the response afterwards. Throws what the response throws;
+    /// the timeouts are stopped all the same.
     /// </summary>
     /// <param name="whole">Whether the response is complete, in which case a timeout is ignored.</param>
     /// <param name="body">The error text.</param>
@@ -91,20 +92,28 @@ public sealed class RequestDeadline : IDisposable
 
         if (expired)
         {
-            if (!whole && !context.RequestAborted.IsCancellationRequested)
-                await EndResponseAsync(context, body);
-            lock (_lock)
-                _context = null;
-            await _timer.DisposeAsync();
-        }
-        else
-        {
-            _timer.Disarm();
+            try
+            {
+                if (!whole && !context.RequestAborted.IsCancellationRequested)
+                    await EndResponseAsync(context, body);
+            }
+            finally
+            {
+                lock (_lock)
+                    _context = null;
+                await _timer.DisposeAsync();
+                await _client.DisposeAsync();
+                Upgrade = null;
+                Dispose();
+            }
+
+            return;
         }
 
+        _timer.Disarm();
         await _client.DisposeAsync();
         Upgrade = null;
-        if (!expired && _time == TimeProvider.System && Pool.Count < MaxPooled && _cancellation.TryReset())
+        if (_time == TimeProvider.System && Pool.Count < MaxPooled && _cancellation.TryReset())
             Pool.Enqueue(this);
         else
             Dispose();
