@@ -90,7 +90,9 @@ public sealed class HighAvailabilityTests
         _traffic
             .Broken.Where(moment => moment <= forced || moment >= forced + Noticed)
             .Should()
-            .BeEmpty("connections break at the moment when their replica goes, and no others");
+            .BeEmpty(
+                $"connections break when their replica goes, at {forced:HH:mm:ss.fff}, and no others: {string.Join("; ", _traffic.Failures)}"
+            );
         (await RevisionPodsAsync()).Should().Equal(revisionPods);
     }
 

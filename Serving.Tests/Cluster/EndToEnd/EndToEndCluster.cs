@@ -6,8 +6,9 @@ using Serving.Api.Knative;
 using Serving.Kubernetes.Client;
 using Serving.Tests.Support;
 
-// Tests of this namespace mostly wait: run more of them in parallel than there are CPUs.
-[assembly: LevelOfParallelism(8)]
+// Tests of this namespace mostly wait: run more of them in parallel than there are CPUs, but not so many that each sees a machine on which
+// nothing is in time.
+[assembly: LevelOfParallelism(6)]
 
 namespace Serving.Tests.Cluster.EndToEnd;
 

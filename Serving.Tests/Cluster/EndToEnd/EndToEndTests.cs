@@ -139,6 +139,24 @@ public abstract class EndToEndTests
         return services is [{ Status.PrivateServiceName: { Length: > 0 } name }] ? (await AddressesAsync(name)).Count : 0;
     }
 
+    /// <summary>Calls an action for each object of the namespace, and for each of its changes, until it is stopped.</summary>
+    private protected async Task WatchAsync<T>(ResourceType<T> type, Action<T> seen, CancellationToken stop)
+        where T : class, IKubernetesObject
+    {
+        try
+        {
+            await foreach (var change in Cluster.Client.WatchAsync(type, Namespace, new ListOptions(), stop))
+            {
+                if (change.Object is { } value)
+                    seen(value);
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Nothing more is to be seen.
+        }
+    }
+
     /// <summary>Waits until requests to a Revision are routed to activators.</summary>
     private protected Task ActivatorsInPathAsync(string revision) =>
         EventuallyAsync(async () =>

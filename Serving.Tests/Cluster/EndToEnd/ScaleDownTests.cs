@@ -5,7 +5,6 @@ using System.Net;
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
-using Serving.Kubernetes.Client;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
@@ -59,9 +58,11 @@ public sealed class ScaleDownTests : EndToEndTests
         scales.RemoveAll(scale => scale.Written < fallen);
         var earlier = removed.Where(pod => pod.Value < fallen).Select(pod => pod.Key).ToList();
         var names = _served.Select(request => request.Pod).Distinct().Except(earlier).ToList();
-        names.Should().HaveCount(10);
-        removed.Should().HaveCount(earlier.Count + 9);
         TestContext.Out.WriteLine($"{_served.Count} requests; replicas: {string.Join(", ", scales.Select(scale => scale.Replicas))}");
+        names.Should().HaveCount(10);
+
+        // On a slow machine the wanted number may rise once more, and a pod that comes then may be the one that stays.
+        names.Except(removed.Keys).Should().HaveCountLessThanOrEqualTo(1);
         foreach (var (written, left, replicas) in scales)
         {
             var goes = names.Where(name => removed.TryGetValue(name, out var at) && at >= written && at < left).ToList();
@@ -135,7 +136,7 @@ public sealed class ScaleDownTests : EndToEndTests
         var removed = new Dictionary<string, long>(StringComparer.Ordinal);
         var before = 0;
         await Task.WhenAll(
-            EachAsync(
+            WatchAsync(
                 Resources.Deployments,
                 deployment =>
                 {
@@ -143,37 +144,22 @@ public sealed class ScaleDownTests : EndToEndTests
                     if (replicas < before)
                         scales.Add((Stopwatch.GetTimestamp(), replicas));
                     before = replicas;
-                }
+                },
+                stop
             ),
-            EachAsync(
+            WatchAsync(
                 Resources.Pods,
                 pod =>
                 {
                     if (pod.Metadata.DeletionTimestamp is not null)
                         removed.TryAdd(pod.Metadata.Name, Stopwatch.GetTimestamp());
-                }
+                },
+                stop
             )
         );
         return (
             [.. scales.Select((scale, i) => (scale.At, i + 1 < scales.Count ? scales[i + 1].At : long.MaxValue, scale.Replicas))],
             removed
         );
-
-        async Task EachAsync<T>(ResourceType<T> type, Action<T> seen)
-            where T : class, IKubernetesObject
-        {
-            try
-            {
-                await foreach (var change in Cluster.Client.WatchAsync(type, Namespace, new ListOptions(), stop))
-                {
-                    if (change.Object is { } value)
-                        seen(value);
-                }
-            }
-            catch (OperationCanceledException) when (stop.IsCancellationRequested)
-            {
-                // The load has ended.
-            }
-        }
     }
 }
