@@ -1,8 +1,8 @@
 namespace Serving.Host.Local;
 
 /// <summary>
-/// The programs built with this host that replace images on the local cluster: the queue-proxy and the samples. The build writes their
-/// paths to <c>programs.txt</c> beside the host.
+/// The programs built with this host that replace images on the local cluster: the queue-proxy and the samples. The build writes the
+/// paths of their assemblies, or of native programs, to <c>programs.txt</c> beside the host.
 /// </summary>
 internal static class PodPrograms
 {
@@ -22,7 +22,13 @@ internal static class PodPrograms
             throw new UserErrorException($"{list} is missing: build the host with `dotnet build` so that the pods' programs are there.");
         }
 
-        var programs = File.ReadAllLines(list).Where(line => line.Length > 0).ToDictionary(line => Path.GetFileNameWithoutExtension(line));
+        return ImageMap(File.ReadLines(list).Where(line => line.Length > 0));
+    }
+
+    /// <summary>Image map entries of the programs with these paths.</summary>
+    internal static IReadOnlyList<string> ImageMap(IEnumerable<string> paths)
+    {
+        var programs = paths.ToDictionary(NameOf);
         return
         [
             .. from entry in Map
@@ -32,11 +38,16 @@ internal static class PodPrograms
         ];
     }
 
-    /// <summary>The program's executable beside its assembly, else <c>dotnet</c> with the assembly.</summary>
-    private static string Command(string assembly)
+    private static bool IsAssembly(string path) => path.EndsWith(".dll", StringComparison.Ordinal);
+
+    // The name of a native program may contain dots too.
+    private static string NameOf(string path) => IsAssembly(path) ? Path.GetFileNameWithoutExtension(path) : Path.GetFileName(path);
+
+    /// <summary>The native program, or the executable beside an assembly, else <c>dotnet</c> with the assembly.</summary>
+    private static string Command(string path)
     {
-        var executable = Path.ChangeExtension(assembly, null);
-        return Quote(File.Exists(executable) ? [executable] : ["dotnet", assembly]);
+        var executable = IsAssembly(path) ? Path.ChangeExtension(path, null) : path;
+        return Quote(IsAssembly(path) && !File.Exists(executable) ? ["dotnet", path] : [executable]);
     }
 
     private static string Quote(string[] words) =>

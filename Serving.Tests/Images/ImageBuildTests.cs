@@ -133,6 +133,15 @@ public sealed class ImageBuildTests
         // Without the option each is built anew.
         await RunAsync(options[1..]);
         new FileInfo(archive).Length.Should().BeGreaterThan(1000);
+
+        // A program that is asked for is not in what is kept.
+        await File.WriteAllTextAsync(archive, "kept", Encoding.ASCII);
+        var programs = Path.Combine(_folder, "programs");
+        await RunAsync([.. options[..^1], "--programs", programs, "queue-proxy"]);
+        new FileInfo(archive).Length.Should().BeGreaterThan(1000);
+        (await File.ReadAllTextAsync(Path.Combine(programs, "queue-proxy", "Serving.QueueProxy")))
+            .Should()
+            .Be(await File.ReadAllTextAsync(Path.Combine(_folder, "publish", "Serving.QueueProxy")));
     }
 
     [Test]

@@ -3,9 +3,12 @@ using System.Text;
 
 namespace Serving.Tests.Support;
 
-/// <summary>The built <c>Serving.Host</c> as a separate process, with its output recorded.</summary>
+/// <summary><c>Serving.Host</c> as a separate process, with its output recorded: the build, or a published program.</summary>
 internal sealed class HostProcess : IAsyncDisposable
 {
+    /// <summary>The path of a published host to test instead of the build: it starts with less work, and is what is installed.</summary>
+    private const string PublishedVariable = "SERVING_TEST_HOST";
+
     private readonly StringBuilder _output = new();
     private readonly Process _process;
 
@@ -33,6 +36,10 @@ internal sealed class HostProcess : IAsyncDisposable
             "Serving.Host.dll"
         );
 
+    /// <summary>The words that start the host, before its arguments.</summary>
+    public static IReadOnlyList<string> Command { get; } =
+        Environment.GetEnvironmentVariable(PublishedVariable) is { Length: > 0 } published ? [published] : ["dotnet", Assembly];
+
     /// <summary>Its output so far, standard output and error combined.</summary>
     public string Output
     {
@@ -57,7 +64,7 @@ internal sealed class HostProcess : IAsyncDisposable
     /// <summary>Starts it with additional environment variables, such as those of a pod's container.</summary>
     public static HostProcess StartIn(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Assembly, .. arguments])
+        var start = new ProcessStartInfo(Command[0], [.. Command.Skip(1), .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -179,7 +179,7 @@ internal sealed partial class DeployedCluster : TestCluster
             program,
             $"""
             {WaitForIdentity(directory)}
-            KUBECONFIG={directory}/$account.kubeconfig exec dotnet {HostProcess.Assembly} "$@"
+            KUBECONFIG={directory}/$account.kubeconfig exec {string.Join(' ', HostProcess.Command)} "$@"
 
             """
         );
