@@ -10,6 +10,7 @@ using Serving.Certificates;
 using Serving.ConfigMaps;
 using Serving.Kubernetes.Events;
 using Serving.Kubernetes.Hosting;
+using Serving.Kubernetes.Leadership;
 using Serving.Tests.Support;
 using Serving.Webhook;
 
@@ -90,8 +91,8 @@ internal sealed class LeasedRegistrationTests
         await Eventually.HoldsAsync(() => _module.NotReadyReason.Should().BeNull("it serves the certificate that is trusted"), Timeout);
         _cluster.Writes.Should().BeEmpty();
 
-        using var term = new CancellationTokenSource();
-        var leading = _registration.RunAsync(_cluster, term.Token);
+        using var term = new LeaderTerm("webhook", Timeout, TimeProvider.System.GetTimestamp(), TimeProvider.System);
+        var leading = _registration.RunAsync(new FencedKubernetesClient(_cluster, term), term.Token);
         await Eventually.HoldsAsync(
             () =>
                 _cluster
@@ -104,7 +105,7 @@ internal sealed class LeasedRegistrationTests
         _module.NotReadyReason.Should().BeNull("replicas that serve the old certificate stay trusted");
 
         // After the permission is lost, what another process writes stays.
-        await term.CancelAsync();
+        term.End();
         await leading;
         _registration.Client.Should().BeNull();
         var kept = Encoding.UTF8.GetString(_cluster.Find(Resources.Secrets, "knative-serving", "webhook-certs")!.Data!["ca-cert.pem"]);
