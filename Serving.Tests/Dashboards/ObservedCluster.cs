@@ -171,8 +171,8 @@ internal sealed partial class ObservedCluster : IAsyncDisposable
         );
 
     /// <summary>
-    /// A while with traffic and without troubles. What was slow to start is over before it begins; what still fires then has no cause, and
-    /// is recorded.
+    /// A while with traffic and without troubles. What was slow to start is over before it begins; what fires then has no cause, and is
+    /// recorded. The rules tolerate for minutes what they are about; here, where nothing is tolerated, a moment does not count.
     /// </summary>
     private async Task CalmAsync()
     {
@@ -187,7 +187,9 @@ internal sealed partial class ObservedCluster : IAsyncDisposable
         while (DateTimeOffset.UtcNow - began < Calm)
         {
             fired.UnionWith(
-                (await Prometheus.QueryAsync("ALERTS{alertstate=\"firing\"}")).Select(static one => string.Join(' ', one.Labels.Values))
+                (await Prometheus.QueryAsync("count_over_time(ALERTS{alertstate=\"firing\"}[3s]) >= 3")).Select(static one =>
+                    string.Join(' ', one.Labels.Values)
+                )
             );
             await Task.Delay(TimeSpan.FromMilliseconds(200));
         }
