@@ -23,6 +23,7 @@ public sealed class IdleRevisionTests
     private readonly ManualTimeProvider _time = new();
     private readonly InformerCache<Pod> _pods = new();
     private readonly HashSet<Task> _running = [];
+    private int _scrapes;
     private MetricCollector _collector = null!;
     private Deciders _deciders = null!;
     private PodScraper _scraper = null!;
@@ -30,7 +31,8 @@ public sealed class IdleRevisionTests
     [SetUp]
     public void SetUp()
     {
-        _scraper = new PodScraper(_pods, static () => new NetworkConfig(), _time);
+        _scrapes = 0;
+        _scraper = new PodScraper(_pods, Network, _time);
         _collector = new MetricCollector(_scraper, _time, NullLogger.Instance);
         _deciders = new Deciders(_collector, key => RevisionPods.Count(_pods, key.Namespace, key.Name).Ready, _time, NullLogger.Instance);
     }
@@ -64,11 +66,11 @@ public sealed class IdleRevisionTests
         }
 
         Allocated(() => _collector.StartScrapes(_running, CancellationToken.None)).Should().BeLessThan(Revisions);
-        _running.Should().BeEmpty();
+        _scrapes.Should().Be(0);
 
         _collector.Pause(KeyOf(0), isPaused: false);
         _collector.StartScrapes(_running, CancellationToken.None);
-        _running.Should().ContainSingle("it is scraped again as soon as it wakes");
+        _scrapes.Should().Be(1, "it is scraped again as soon as it wakes");
     }
 
     [Test]
@@ -98,6 +100,13 @@ public sealed class IdleRevisionTests
                 _collector.Record(KeyOf(i), stat);
             return GC.GetAllocatedBytesForCurrentThread() - before;
         }
+    }
+
+    // Read at the beginning of each scrape, which may be over at once: nobody listens at the pods' addresses.
+    private NetworkConfig Network()
+    {
+        _scrapes++;
+        return new NetworkConfig();
     }
 
     private static long Allocated(Action work)
