@@ -57,7 +57,7 @@ public sealed class ScaleDownTests : EndToEndTests
         _failed.Should().BeEmpty();
         scales.RemoveAll(scale => scale.Written < fallen);
         var earlier = removed.Where(pod => pod.Value < fallen).Select(pod => pod.Key).ToList();
-        var names = _served.Select(request => request.Pod).Distinct().Except(earlier).ToList();
+        var names = _served.Where(request => request.Begin < fallen).Select(request => request.Pod).Distinct().Except(earlier).ToList();
         TestContext.Out.WriteLine($"{_served.Count} requests; replicas: {string.Join(", ", scales.Select(scale => scale.Replicas))}");
         names.Should().HaveCount(10);
 
