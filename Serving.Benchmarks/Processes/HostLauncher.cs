@@ -23,8 +23,6 @@ internal static class HostLauncher
         var variables = new Dictionary<string, string>(RuntimeSettings.Installed);
         foreach (var (name, value) in environment)
             variables[name] = value;
-        return host.EndsWith(".dll", StringComparison.Ordinal)
-            ? new LocalProcess("dotnet", [host, .. arguments], variables)
-            : new LocalProcess(host, arguments, variables);
+        return new LocalProcess(host, arguments, variables);
     }
 }

@@ -13,12 +13,17 @@ internal sealed class LocalProcess : IAsyncDisposable
     private readonly StringBuilder _output = new();
     private readonly Process _process;
 
-    /// <param name="program">The path of the program, or its name on the PATH.</param>
+    /// <param name="program">The path of the program, its name on the PATH, or the path of a .dll, which <c>dotnet</c> runs.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="environment">Variables that it gets beside those of this process.</param>
     public LocalProcess(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var isAssembly = program.EndsWith(".dll", StringComparison.Ordinal);
+        var start = new ProcessStartInfo(isAssembly ? "dotnet" : program, isAssembly ? [program, .. arguments] : arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
             start.Environment[name] = value;
         _process = Process.Start(start)!;

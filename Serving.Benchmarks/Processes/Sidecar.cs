@@ -56,9 +56,7 @@ internal sealed class Sidecar : IAsyncDisposable
                 $$$"""{"requestMetrics": {"protocol": "prometheus", "endpoint": "{{{address}}}:{{{FreePorts.Next()}}}"}}"""
             );
         var started = Stopwatch.GetTimestamp();
-        var process = program.EndsWith(".dll", StringComparison.Ordinal)
-            ? new LocalProcess("dotnet", [program], environment)
-            : new LocalProcess(program, [], environment);
+        var process = new LocalProcess(program, [], environment);
         var uri = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://{address}:{port}/"));
         try
         {

@@ -2,6 +2,7 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
+using Serving.LocalCluster.Controllers;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
@@ -179,9 +180,7 @@ public sealed class ScaleBoundsTests : EndToEndTests
             Resources.Pods,
             pod =>
             {
-                var isReady =
-                    pod.Metadata.DeletionTimestamp is null
-                    && pod.Status?.Conditions.Any(one => one is { Type: "Ready", Status: "True" }) == true;
+                var isReady = pod.Metadata.DeletionTimestamp is null && PodState.IsReady(pod);
                 _ = isReady ? ready.Add(pod.Metadata.Name) : ready.Remove(pod.Metadata.Name);
                 most = Math.Max(most, ready.Count);
             },
