@@ -79,14 +79,13 @@ internal sealed class ProxyEndpoint
 
     private async Task RefuseAsync(HttpContext context, RequestMetrics? metrics)
     {
-        var (started, tag) = Begin(context, metrics);
+        var started = _time.GetTimestamp();
         await PlainText.WriteErrorAsync(context, StatusCodes.Status502BadGateway, Spent, unserved: Unserved.Unsent);
-        metrics?.Completed(_time.GetElapsedTime(started), context.Request, context.Response.StatusCode, tag);
+        metrics?.Completed(_time.GetElapsedTime(started), context.Request, context.Response.StatusCode);
     }
 
     private async Task ServeAsync(HttpContext context, RequestMetrics? metrics)
     {
-        var (started, tag) = Begin(context, metrics);
         _drainer.Begin();
         using var span = _tracer?.Start(SpanNames.Proxy);
         var deadline = RequestDeadline.Start(context, _timeouts, _time);
@@ -95,10 +94,11 @@ internal sealed class ProxyEndpoint
             upgrade.Upgraded += _drainer.Upgrade;
         var proxied = context.Request.Headers[DataplaneHeaders.Proxy] == DataplaneHeaders.ActivatorName;
         _stats.Begin(proxied);
-        var (whole, failed) = (false, true);
+        var started = deadline.Started;
+        var (outcome, failed) = (default(Outcome), true);
         try
         {
-            whole = _breaker is null
+            outcome = _breaker is null
                 ? await ForwardAsync(context, metrics, started, deadline.Token)
                 : await QueueAsync(_breaker, context, metrics, started, deadline.Token);
             failed = false;
@@ -118,7 +118,7 @@ internal sealed class ProxyEndpoint
             _stats.End(proxied);
             try
             {
-                await deadline.CompleteAsync(whole, "request timeout");
+                await deadline.CompleteAsync(outcome.IsWhole, "request timeout");
             }
             finally
             {
@@ -127,22 +127,16 @@ internal sealed class ProxyEndpoint
                 // The exemplar of the metric is the whole request.
                 span?.Dispose();
                 metrics?.Completed(
-                    _time.GetElapsedTime(started),
+                    _time.GetElapsedTime(started, outcome.Ended ?? _time.GetTimestamp()),
                     context.Request,
-                    failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode,
-                    tag
+                    failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode
                 );
             }
         }
     }
 
-    // The tag now, because its headers are removed later.
-    private (long Started, string Tag) Begin(HttpContext context, RequestMetrics? metrics) =>
-        metrics is null ? (0, "") : (_time.GetTimestamp(), RouteTag.Of(context.Request));
-
-    // Whether the response is complete; otherwise the code that cancelled ends it.
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<bool> QueueAsync(
+    private async ValueTask<Outcome> QueueAsync(
         Breaker breaker,
         HttpContext context,
         RequestMetrics? metrics,
@@ -157,10 +151,10 @@ internal sealed class ProxyEndpoint
         {
             _budget?.Return();
             if (cancellation.IsCancellationRequested)
-                return false;
-            _metrics?.Rejected();
+                return default;
+            metrics?.Rejected();
             await PlainText.WriteOverloadAsync(context);
-            return true;
+            return new Outcome(IsWhole: true);
         }
 
         try
@@ -169,10 +163,10 @@ internal sealed class ProxyEndpoint
             {
                 var admission = _time.GetTimestamp();
                 metrics.Waited(_time.GetElapsedTime(started, admission));
+                metrics.Admitted(breaker.InFlight);
                 started = admission;
             }
 
-            _metrics?.Admitted(breaker.InFlight);
             return await ForwardAsync(context, metrics, started, cancellation);
         }
         finally
@@ -182,7 +176,12 @@ internal sealed class ProxyEndpoint
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<bool> ForwardAsync(HttpContext context, RequestMetrics? metrics, long started, CancellationToken cancellation)
+    private async ValueTask<Outcome> ForwardAsync(
+        HttpContext context,
+        RequestMetrics? metrics,
+        long started,
+        CancellationToken cancellation
+    )
     {
         var target = HttpProtocol.IsHttp2(context.Request.Protocol) ? _http2 : _http1;
         var result = await _upstream.ForwardAsync(context, ProxyHeaders.Prepare(context, target), cancellation);
@@ -196,10 +195,18 @@ internal sealed class ProxyEndpoint
         }
 
         var isWhole = result != UpstreamResult.Canceled;
-        metrics?.Invoked(
-            _time.GetElapsedTime(started),
+        if (metrics is null)
+            return new Outcome(isWhole);
+        var ended = _time.GetTimestamp();
+        metrics.Invoked(
+            _time.GetElapsedTime(started, ended),
             isWhole || context.Response.HasStarted ? context.Response.StatusCode : StatusCodes.Status502BadGateway
         );
-        return isWhole;
+        return new Outcome(isWhole, isWhole ? ended : null);
     }
+
+    /// <summary>How the handling of a request ended.</summary>
+    /// <param name="IsWhole">Whether the response is complete; otherwise the code that cancelled ends it.</param>
+    /// <param name="Ended">When the response was complete; null when a metric has not asked for it, or when the response is not.</param>
+    private readonly record struct Outcome(bool IsWhole, long? Ended = null);
 }

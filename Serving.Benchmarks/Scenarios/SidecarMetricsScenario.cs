@@ -8,10 +8,11 @@ namespace Serving.Benchmarks.Scenarios;
 internal sealed class SidecarMetricsScenario : IScenario
 {
     /// <summary>How often the two of a pair are measured in turn.</summary>
-    private const int Turns = 4;
+    private const int Turns = 2;
 
-    /// <summary>Pairs of processes in a round of the report: two processes of one program differ more than two turns of one.</summary>
-    private const int Pairs = 2;
+    /// <summary>Pairs of processes in a round of the report: two processes of one program differ more than two turns of one, so many
+    /// pairs measured for a short time say more than few measured for long.</summary>
+    private const int Pairs = 8;
 
     public ScenarioText Text { get; } =
         new(
@@ -33,13 +34,13 @@ internal sealed class SidecarMetricsScenario : IScenario
         }
 
         var options = run.Options;
-        var (turns, turn) = options.Short ? (1, options.Load) : (Turns, options.Load / 3);
+        var (turns, turn) = options.Short ? (1, options.Load) : (Turns, options.Load / 6);
         var port = FreePorts.Next();
         await using var user = await SidecarScenario.StartProgramAsync(port);
         foreach (var program in options.QueueProxies)
         {
             var (cpu, rates) = (new List<double>(), new List<double>());
-            for (var pair = 0; pair < options.Rounds * Pairs; pair++)
+            for (var pair = 0; pair < (options.Short ? 1 : options.Rounds * Pairs); pair++)
             {
                 var metricsFirst = pair % 2 == 1;
                 await using var one = await Sidecar.StartAsync(program, port, hasMetrics: metricsFirst);

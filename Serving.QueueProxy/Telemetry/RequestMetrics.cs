@@ -66,14 +66,14 @@ internal sealed class RequestMetrics : IDisposable
         _invocations.Record(duration.TotalSeconds, RequestAttributes.Status.Of(RequestKind.Boxed(status)));
 
     /// <summary>Records the end of a request, including its time in the queue.</summary>
-    public void Completed(TimeSpan duration, HttpRequest request, int status, string tag)
+    public void Completed(TimeSpan duration, HttpRequest request, int status)
     {
         var kind = RequestKind.Of(request, status);
         _requests.Record(
             duration.TotalSeconds,
             RequestAttributes.Method.Of(kind.Method),
             RequestAttributes.Status.Of(kind.Status),
-            Tag.Of(tag),
+            Tag.Of(RouteTag.Of(request)),
             RequestAttributes.Protocol.Of("http"),
             RequestAttributes.Version.Of(kind.Version),
             RequestAttributes.Scheme.Of(request.Scheme)

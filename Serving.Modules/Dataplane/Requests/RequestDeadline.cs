@@ -47,6 +47,9 @@ public sealed class RequestDeadline : IDisposable
     /// <summary>Cancelled on a timeout or when the client disconnects.</summary>
     public CancellationToken Token => _cancellation.Token;
 
+    /// <summary>When the request started, a timestamp of the time provider.</summary>
+    public long Started => _started;
+
     /// <summary>Observes the upgrade of the request; null when the request does not ask for one.</summary>
     public UpgradeWatch? Upgrade { get; private set; }
 
