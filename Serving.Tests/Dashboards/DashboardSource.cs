@@ -54,7 +54,8 @@ internal sealed partial record DashboardSource(
     /// <summary>A query with its macros expanded.</summary>
     public static string Expand(string query)
     {
-        var expanded = Increase().Replace(query.Trim(), "((${of} unless ${of} offset ${range}) or increase(${of}[${range}]))");
+        var expanded = Increase()
+            .Replace(query.Trim(), "((max_over_time(${of}[${range}]) unless ${of} offset ${range}) or increase(${of}[${range}]))");
         foreach (var (macro, matchers) in Macros)
         {
             expanded = expanded.Replace(macro, matchers, StringComparison.Ordinal);

@@ -14,9 +14,8 @@ namespace Serving.Tests.Dashboards;
 
 /// <summary>
 /// Three hosts that a Prometheus scrapes by the shipped configuration, with everything that dashboards and alerts are for: load, cold
-/// starts, a
-/// rollout, errors, a refused write, an invalid ConfigMap, a process without API server, and a killed leader. Times of the rules are
-/// shortened.
+/// starts, a rollout, errors, a refused write, an invalid ConfigMap, a process without API server, pods that the node does not take, and
+/// a killed leader. Times of the rules are shortened.
 /// </summary>
 internal sealed partial class ObservedCluster : IAsyncDisposable
 {
@@ -134,6 +133,13 @@ internal sealed partial class ObservedCluster : IAsyncDisposable
                 "autoscaling.knative.dev/min-scale: \"1\"",
                 "autoscaling.knative.dev/max-scale: \"1\""
             ),
+            CreateAsync(
+                "starved",
+                "autoscale",
+                "autoscaling.knative.dev/target: \"1\"",
+                "autoscaling.knative.dev/min-scale: \"1\"",
+                "autoscaling.knative.dev/max-scale: \"3\""
+            ),
             .. Fragile.Select(one =>
                 CreateAsync(
                     one.Name,
@@ -144,9 +150,10 @@ internal sealed partial class ObservedCluster : IAsyncDisposable
                 )
             ),
         ]);
-        await LogRequestsAsync();
+        await SetAsync("config-observability", "logging.gateway-access-log-template", "{{.Response.Code}}");
         foreach (
-            var name in (string[])["steady", "sleeping", "drowsy", "busy", "counted", "narrow", .. Fragile.Select(static one => one.Name)]
+            var name in (string[])
+                ["steady", "sleeping", "drowsy", "busy", "counted", "narrow", "starved", .. Fragile.Select(static one => one.Name)]
         )
         {
             await _hosts.ReadyAsync(name);
@@ -159,6 +166,7 @@ internal sealed partial class ObservedCluster : IAsyncDisposable
         );
         await CalmAsync();
         await Task.WhenAll(StartColdAsync(), LoadAsync(), RollOutAsync(), RefuseAsync(), BreakAsync(), KillPodsAsync());
+        await StarveAsync();
         await KillLeaderAsync(traffic);
         Time = (from, DateTimeOffset.UtcNow);
         Fired = await NamesAsync("max by (alertname) (max_over_time(ALERTS{alertstate=\"firing\"}[10m]))");
@@ -202,12 +210,13 @@ internal sealed partial class ObservedCluster : IAsyncDisposable
     private async Task<IReadOnlyList<string>> NamesAsync(string expression) =>
         [.. (await Prometheus.QueryAsync(expression)).Select(static series => series.Labels["alertname"]).Order(StringComparer.Ordinal)];
 
-    /// <summary>Two cold starts through the same host, for rates.</summary>
+    /// <summary>Two cold starts through the host that is killed at the end: what it counted must not be lost with it.</summary>
     private async Task StartColdAsync()
     {
+        var leader = await _hosts.LeaderAsync(Controller);
         foreach (var name in (string[])["sleeping", "drowsy"])
         {
-            (await ThreeHosts.CallAsync(name, _hosts.Hosts[0])).Should().Be("Hello World!\n");
+            (await ThreeHosts.CallAsync(name, leader)).Should().Be("Hello World!\n");
         }
     }
 
@@ -216,7 +225,7 @@ internal sealed partial class ObservedCluster : IAsyncDisposable
     {
         var until = DateTimeOffset.UtcNow + Troubles;
         IEnumerable<Task> Callers(string name, int count, string query) =>
-            Enumerable.Range(0, count).Select(i => RepeatAsync(_clients[i % 2], name, query, until));
+            Enumerable.Range(0, count).Select(i => RepeatAsync(_clients[i % 2], name, query, () => DateTimeOffset.UtcNow < until));
 
         await Task.WhenAll([
             .. Callers("busy", 12, "?sleep=50"),
@@ -230,9 +239,9 @@ internal sealed partial class ObservedCluster : IAsyncDisposable
         ]);
     }
 
-    private static async Task RepeatAsync(HttpClient client, string name, string query, DateTimeOffset until)
+    private static async Task RepeatAsync(HttpClient client, string name, string query, Func<bool> goesOn)
     {
-        while (DateTimeOffset.UtcNow < until)
+        while (goesOn())
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, $"/{query}") { Headers = { Host = $"{name}.default.localhost" } };
             using var response = await client.SendAsync(request);
@@ -271,15 +280,42 @@ internal sealed partial class ObservedCluster : IAsyncDisposable
         (await refused.Should().ThrowAsync<Exception>()).WithMessage("*containerConcurrency*");
         await CreateAsync("broken", "nobody-knows");
 
-        // The installer's writes are not admitted by webhooks.
-        using var installer = new ClusterClient(ClusterAccess.FromKubeconfig(Path.Combine(_hosts.DataDirectory, "installer.kubeconfig")));
-        var map = await installer.GetAsync(Resources.ConfigMaps, "knative-serving", "config-gc", CancellationToken.None);
-        await installer.UpdateAsync(
-            Resources.ConfigMaps,
-            map with
-            {
-                Data = new Dictionary<string, string>(map.Data) { ["min-non-active-revisions"] = "many" },
-            },
+        await SetAsync("config-gc", "min-non-active-revisions", "many");
+    }
+
+    /// <summary>Load that needs more pods while the only node takes none.</summary>
+    private async Task StarveAsync()
+    {
+        await CordonAsync(true);
+        var wanted = true;
+        var load = Enumerable.Range(0, 4).Select(_ => RepeatAsync(_clients[0], "starved", "?sleep=100", () => wanted)).ToList();
+        try
+        {
+            await Eventually.HoldsAsync(
+                async () =>
+                    (await Prometheus.QueryAsync("ALERTS{alertname=\"ServingCannotScale\",kn_service_name=\"starved\"}"))
+                        .Should()
+                        .NotBeEmpty(),
+                Limit
+            );
+        }
+        finally
+        {
+            wanted = false;
+            await CordonAsync(false);
+            await Task.WhenAll(load);
+        }
+    }
+
+    private async Task CordonAsync(bool isCordoned)
+    {
+        using var installer = Installer();
+        var nodes = await installer.ListAsync(Resources.Nodes, null, null, CancellationToken.None);
+        await installer.PatchAsync(
+            Resources.Nodes,
+            null,
+            nodes.Items.Should().ContainSingle().Subject.Metadata.Name,
+            new Patch(PatchType.Merge, $$$"""{"spec": {"unschedulable": {{{(isCordoned ? "true" : "false")}}}}}"""),
             CancellationToken.None
         );
     }
@@ -296,20 +332,22 @@ internal sealed partial class ObservedCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Turns the gateways' access log on.</summary>
-    private async Task LogRequestsAsync()
+    /// <summary>Sets a key of a ConfigMap. The installer's writes are not admitted by webhooks.</summary>
+    private async Task SetAsync(string name, string key, string value)
     {
-        using var installer = new ClusterClient(ClusterAccess.FromKubeconfig(Path.Combine(_hosts.DataDirectory, "installer.kubeconfig")));
-        var map = await installer.GetAsync(Resources.ConfigMaps, "knative-serving", "config-observability", CancellationToken.None);
+        using var installer = Installer();
+        var map = await installer.GetAsync(Resources.ConfigMaps, "knative-serving", name, CancellationToken.None);
         await installer.UpdateAsync(
             Resources.ConfigMaps,
             map with
             {
-                Data = new Dictionary<string, string>(map.Data) { ["logging.gateway-access-log-template"] = "{{.Response.Code}}" },
+                Data = new Dictionary<string, string>(map.Data) { [key] = value },
             },
             CancellationToken.None
         );
     }
+
+    private ClusterClient Installer() => new(ClusterAccess.FromKubeconfig(Path.Combine(_hosts.DataDirectory, "installer.kubeconfig")));
 
     /// <summary>Cuts the host that leads nothing, or little, off from the API server.</summary>
     private async Task BreakAsync()
