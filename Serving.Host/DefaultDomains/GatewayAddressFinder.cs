@@ -67,7 +67,7 @@ internal sealed class GatewayAddressFinder
 
         var selector = string.Join(',', spec.Selector.Select(static label => $"{label.Key}={label.Value}"));
         var pods = await _client.ListAsync(Resources.Pods, _namespace, new ListOptions(LabelSelector: selector), cancellation);
-        var ready = pods.Items.Where(IsReady).ToList();
+        var ready = pods.Items.Where(IsServing).ToList();
         if (ready.Count == 0)
         {
             return GatewayLookup.Missing(
@@ -171,9 +171,7 @@ internal sealed class GatewayAddressFinder
             : GatewayLookup.Missing($"Node {string.Join(", ", names)}: status.addresses has neither an ExternalIP nor an InternalIP");
     }
 
-    private static bool IsReady(Pod pod) =>
-        pod is { Metadata.DeletionTimestamp: null, Spec.NodeName.Length: > 0, Status: { } status }
-        && status.Conditions.Any(static condition => condition is { Type: "Ready", Status: "True" });
+    private static bool IsServing(Pod pod) => pod.Spec is { NodeName.Length: > 0 } && PodState.IsServing(pod);
 
     private static ServicePort? Http(CoreServiceSpec spec) => spec.Ports.FirstOrDefault(static port => port.Port == HttpPort);
 

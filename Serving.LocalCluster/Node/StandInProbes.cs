@@ -7,7 +7,6 @@ using Serving.Concurrency;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Client;
 using Serving.Kubernetes.Informers;
-using Serving.LocalCluster.Controllers;
 using Serving.LocalCluster.Node.Probes;
 
 namespace Serving.LocalCluster.Node;

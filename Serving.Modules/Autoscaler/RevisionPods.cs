@@ -29,7 +29,7 @@ internal static class RevisionPods
                     terminating++;
                     notReady++;
                     break;
-                case "Running" when IsReady(pod):
+                case "Running" when PodState.IsReady(pod):
                     ready++;
                     break;
                 case "Running":
@@ -47,7 +47,5 @@ internal static class RevisionPods
             .Where(static pod => pod.Metadata.DeletionTimestamp is null && pod.Status?.Phase is ("Running" or "Pending"));
 
     /// <summary>Whether a pod accepts requests.</summary>
-    public static bool IsServing(Pod pod) => pod.Metadata.DeletionTimestamp is null && pod.Status?.Phase == "Running" && IsReady(pod);
-
-    private static bool IsReady(Pod pod) => pod.Status!.Conditions.FirstOrDefault(c => c.Type == "Ready")?.Status == "True";
+    public static bool IsServing(Pod pod) => pod.Status?.Phase == "Running" && PodState.IsServing(pod);
 }

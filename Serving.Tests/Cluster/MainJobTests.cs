@@ -67,7 +67,10 @@ public sealed class MainJobTests
         using var load = new CancellationTokenSource();
         var clients = Enumerable.Range(0, 10).Select(_ => LoadAsync("busy", "/?sleep=200", load.Token)).ToList();
 
-        await Eventually.HoldsAsync(async () => (await PodsAsync("busy")).Count(IsReady).Should().BeGreaterThanOrEqualTo(3), ScaleLimit);
+        await Eventually.HoldsAsync(
+            async () => (await PodsAsync("busy")).Count(PodState.IsReady).Should().BeGreaterThanOrEqualTo(3),
+            ScaleLimit
+        );
         await load.CancelAsync();
 
         (await Task.WhenAll(clients)).SelectMany(failures => failures).Should().BeEmpty();
@@ -211,9 +214,6 @@ public sealed class MainJobTests
         );
         (await CallAsync("gone")).Status.Should().Be(HttpStatusCode.NotFound);
     }
-
-    private static bool IsReady(Pod pod) =>
-        pod.Status?.Conditions.Any(condition => condition is { Type: "Ready", Status: "True" }) ?? false;
 
     private Task ApplyAsync(
         string name,

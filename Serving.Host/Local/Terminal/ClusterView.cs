@@ -90,7 +90,7 @@ internal sealed class ClusterView
             Readiness(service),
             name,
             traffic is { Count: > 0 } ? traffic.Sum(target => target.Percent ?? 0) : null,
-            mine.Count(IsReady),
+            mine.Count(PodState.IsReady),
             mine.Count,
             _autoscalers.Lister.Get(ns, name)?.Status.DesiredScale is { } wanted and >= 0 ? wanted : null,
             requests.GetValueOrDefault(new ObjectKey(ns, name)),
@@ -113,9 +113,6 @@ internal sealed class ClusterView
     private static bool IsFailing(Service? service) => Ready(service) is { Status: "False" };
 
     private static Condition? Ready(Service? service) => service?.Status.Conditions.FirstOrDefault(condition => condition.Type == "Ready");
-
-    private static bool IsReady(Pod pod) =>
-        pod.Status?.Conditions.Any(condition => condition is { Type: "Ready", Status: "True" }) ?? false;
 
     private static string? Label(Revision revision, string key) => revision.Metadata.Labels.GetValueOrDefault(key);
 }

@@ -14,26 +14,11 @@ internal static class PullNodes
     public static bool Wants(Node node, PodSpec spec, string image) =>
         node.Metadata.DeletionTimestamp is null
         && spec.NodeSelector.All(label => node.Metadata.Labels.GetValueOrDefault(label.Key) == label.Value)
-        && Field(node, "spec") is var fields
-        && !(fields is { } one && one.TryGetProperty("unschedulable", out var cordoned) && cordoned.ValueKind == JsonValueKind.True)
-        && Items(fields, "taints").All(taint => IsTolerated(taint, spec))
+        && !NodeTaint.IsCordoned(node)
+        && NodeTaint.Of(node).All(taint => taint.IsToleratedBy(spec))
         && Items(Field(node, "status"), "conditions")
             .Any(static condition => Text(condition, "type") == "Ready" && Text(condition, "status") == "True")
         && !Items(Field(node, "status"), "images").Any(known => Items(known, "names").Any(name => IsSame(name.GetString() ?? "", image)));
-
-    private static bool IsTolerated(JsonElement taint, PodSpec spec) =>
-        Text(taint, "effect") is var effect
-        && (
-            effect is not ("NoSchedule" or "NoExecute")
-            || spec.Tolerations.Any(toleration =>
-                (Text(toleration, "effect") is "" || Text(toleration, "effect") == effect)
-                && (
-                    Text(toleration, "operator") == "Exists"
-                        ? Text(toleration, "key") is "" || Text(toleration, "key") == Text(taint, "key")
-                        : Text(toleration, "key") == Text(taint, "key") && Text(toleration, "value") == Text(taint, "value")
-                )
-            )
-        );
 
     /// <summary>A digest names the same image in every registry and spelling.</summary>
     private static bool IsSame(string known, string image) =>

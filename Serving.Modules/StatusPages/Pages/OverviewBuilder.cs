@@ -88,7 +88,7 @@ internal sealed class OverviewBuilder(IInformerCaches caches)
             service.Status.LatestCreatedRevisionName,
             service.Status.LatestReadyRevisionName,
             [.. service.Status.Traffic.Where(static target => target.Percent > 0).Take(ServiceRow.MostTargets).Select(Rows.TrafficOf)],
-            own.Count(Rows.IsReady),
+            own.Count(PodState.IsServing),
             own.Count
         );
     }

@@ -73,7 +73,7 @@ internal static class Rows
             Why(reason, message),
             revision.Metadata.Labels.GetValueOrDefault(ServingKeys.ConfigurationGeneration, ""),
             targets is { Count: > 0 } ? targets.Sum(static target => target.Percent ?? 0) : null,
-            pods.Count(IsReady),
+            pods.Count(PodState.IsServing),
             autoscaler?.Status.DesiredScale is { } wanted and >= 0 ? wanted : null,
             revision.Metadata.CreationTimestamp
         );
@@ -86,7 +86,7 @@ internal static class Rows
         var (state, word) = pod switch
         {
             { Metadata.DeletionTimestamp: not null } => (StateKind.Idle, "Terminating"),
-            _ when IsReady(pod) => (StateKind.Ready, "Ready"),
+            _ when PodState.IsReady(pod) => (StateKind.Ready, "Ready"),
             _ when status.Phase == "Failed" || IsFailing(status) => (StateKind.Failing, status.Phase == "Failed" ? "Failed" : "Failing"),
             _ when status.Phase == "Succeeded" => (StateKind.Idle, "Completed"),
             _ => (StateKind.Waiting, status.Phase.Length == 0 ? "Pending" : status.Phase),
@@ -104,10 +104,6 @@ internal static class Rows
             pod.Metadata.CreationTimestamp
         );
     }
-
-    /// <summary>Whether a pod accepts requests.</summary>
-    public static bool IsReady(Pod pod) =>
-        pod is { Metadata.DeletionTimestamp: null, Status: { } status } && ConditionSet.IsTrue(status.Conditions, Happy);
 
     /// <summary>The pods of a namespace with a label; none when pods are not cached.</summary>
     public static IReadOnlyList<Pod> PodsOf(ILister<Pod>? pods, string ns, string label, string value) =>

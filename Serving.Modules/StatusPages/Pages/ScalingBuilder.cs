@@ -1,5 +1,6 @@
 using Serving.Api;
 using Serving.Api.Autoscaling;
+using Serving.Api.Core;
 using Serving.Api.WellKnown;
 using Serving.Kubernetes.Informers;
 using Serving.StatusPages.Models;
@@ -27,7 +28,7 @@ internal sealed class ScalingBuilder(IInformerCaches caches, IScalingSource? sca
         var reading = classOf == AutoscalingKeys.KpaClass ? scaling?.Read(ns, name) : null;
         var explanation = reading?.Explanation;
         var mode = serverless?.Spec.Mode ?? "";
-        var (ready, wanted) = (pods.Count(Rows.IsReady), Wanted(autoscaler));
+        var (ready, wanted) = (pods.Count(PodState.IsServing), Wanted(autoscaler));
         return new ScalingPage
         {
             Title = $"Autoscaler of {ns}/{name}",

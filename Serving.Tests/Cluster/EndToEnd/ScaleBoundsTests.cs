@@ -2,7 +2,6 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Core;
-using Serving.LocalCluster.Controllers;
 
 namespace Serving.Tests.Cluster.EndToEnd;
 
@@ -180,7 +179,7 @@ public sealed class ScaleBoundsTests : EndToEndTests
             Resources.Pods,
             pod =>
             {
-                var isReady = pod.Metadata.DeletionTimestamp is null && PodState.IsReady(pod);
+                var isReady = PodState.IsServing(pod);
                 _ = isReady ? ready.Add(pod.Metadata.Name) : ready.Remove(pod.Metadata.Name);
                 most = Math.Max(most, ready.Count);
             },
