@@ -9,20 +9,28 @@ namespace Serving.QueueProxy.Telemetry;
 /// <summary>Wraps request handling with logging and tracing. Created only if at least one of them is enabled.</summary>
 internal sealed class RequestObserver(LoggedRequests? log, RequestTracer? tracer, TimeProvider time)
 {
-    /// <summary>Handles a request and records it.</summary>
-    public async Task ServeAsync(HttpContext context, RequestDelegate next)
+    /// <summary>Handles a request and records it, unless it is neither logged nor traced.</summary>
+    public Task ServeAsync(HttpContext context, RequestDelegate next)
     {
-        var probe = ProbeRequest.IsProbe(context.Request);
-        var written = log is not null && (!probe || log.IncludesProbes) ? log : null;
-        if (probe && written is null)
-        {
-            await next(context);
-            return;
-        }
+        var isProbe = ProbeRequest.IsProbe(context.Request);
+        var written = log is not null && (!isProbe || log.IncludesProbes) ? log : null;
+        ActivityContext parent = default;
+        var isTraced = !isProbe && tracer is not null && tracer.TryBegin(context.Request, out parent);
+        return written is null && !isTraced ? next(context) : ObserveAsync(context, next, written, isTraced, parent);
+    }
 
+    private async Task ObserveAsync(
+        HttpContext context,
+        RequestDelegate next,
+        LoggedRequests? written,
+        bool isTraced,
+        ActivityContext parent
+    )
+    {
         var started = time.GetTimestamp();
         var body = written is null ? null : CountingBody.Watch(context);
-        using var span = probe ? null : Trace(context);
+        using var span = isTraced ? tracer!.Serve(context, SpanNames.Server, parent) : null;
+        span?.SetTag(RouteTag.Attribute, RouteTag.Of(context.Request));
         var failed = true;
         try
         {
@@ -36,14 +44,5 @@ internal sealed class RequestObserver(LoggedRequests? log, RequestTracer? tracer
             SpanAttributes.Responded(span, status);
             written?.Log.Write(context, status, body!.Written, elapsed, written.Revision);
         }
-    }
-
-    private Activity? Trace(HttpContext context)
-    {
-        if (tracer?.TryBegin(context.Request, out var parent) != true)
-            return null;
-        var span = tracer.Serve(context, SpanNames.Server, parent);
-        span?.SetTag(RouteTag.Attribute, RouteTag.Of(context.Request));
-        return span;
     }
 }
