@@ -46,19 +46,34 @@ internal static partial class PromQl
             .Where(static label => label != "__name__")
             .ToHashSet();
 
+    /// <summary>The groups of labels that an expression aggregates by or matches on.</summary>
+    public static IEnumerable<IReadOnlySet<string>> GroupsOf(string expression) =>
+        Grouping()
+            .Matches(expression)
+            .Select(static group => Word().Matches(group.Groups[1].Value).Select(static word => word.Value).ToHashSet());
+
+    /// <summary>The selectors of metrics of ours: the name, and the matchers without braces.</summary>
+    public static IEnumerable<(string Metric, string Matchers)> SelectorsOf(string expression) =>
+        Selector()
+            .Matches(expression)
+            .Select(static match => (match.Groups["name"].Value, match.Groups["of"].Value))
+            .Where(static selector => MetricNames.IsExported(selector.Item1));
+
     /// <summary>The expression with the variables of Grafana replaced.</summary>
     /// <param name="expression">The expression of a panel.</param>
-    /// <param name="interval">What <c>$__rate_interval</c> stands for.</param>
+    /// <param name="interval">What <c>$__interval</c> and <c>$__rate_interval</c> stand for.</param>
     /// <param name="range">What <c>$__range</c> stands for.</param>
-    public static string Substituted(string expression, string interval, string range) =>
+    public static string Substituted(string expression, TimeSpan interval, TimeSpan range) =>
         Variable()
             .Replace(
                 expression,
                 match =>
                     match.Groups[1].Value switch
                     {
-                        "__rate_interval" => interval,
-                        "__range" => range,
+                        "__interval" or "__rate_interval" => $"{(int)interval.TotalSeconds}s",
+                        "__interval_ms" => $"{(int)interval.TotalMilliseconds}",
+                        "__range" => $"{(int)range.TotalSeconds}s",
+                        "__range_s" => $"{(int)range.TotalSeconds}",
                         _ => ".*",
                     }
             );
@@ -85,7 +100,10 @@ internal static partial class PromQl
     [GeneratedRegex(@"\w+")]
     private static partial Regex Word();
 
-    [GeneratedRegex(@"(?<![\w:.])(?<name>[a-zA-Z_:][\w:]*)(?<call>\s*\()?")]
+    [GeneratedRegex(@"(?<![\w:$.""])(?<name>[a-z]\w*)(?:\{(?<of>[^}]*)\})?")]
+    private static partial Regex Selector();
+
+    [GeneratedRegex(@"(?<![\w:.$])(?<name>[a-zA-Z_:][\w:]*)(?<call>\s*\()?")]
     private static partial Regex Identifier();
 
     [GeneratedRegex(@"\$(\w+)")]

@@ -54,6 +54,15 @@ public sealed partial class RuleFilesTests
     }
 
     [Test]
+    public void Rules_select_the_metrics_of_Serving_only()
+    {
+        foreach (var (metric, matchers) in RuleFiles.Rules.SelectMany(static rule => PromQl.SelectorsOf(rule["expr"]!.ToString())))
+        {
+            matchers.Should().Contain("job=\"serving\"", metric);
+        }
+    }
+
+    [Test]
     public void Rules_use_labels_that_their_metrics_have()
     {
         foreach (var expression in RuleFiles.Rules.Select(static rule => rule["expr"]!.ToString()))
