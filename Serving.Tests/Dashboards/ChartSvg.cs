@@ -9,8 +9,9 @@ namespace Serving.Tests.Dashboards;
 /// <param name="height">The height of the drawing.</param>
 /// <param name="from">The beginning of the time, in seconds since 1970.</param>
 /// <param name="to">Its end.</param>
+/// <param name="step">The seconds between two values.</param>
 /// <param name="unit">The unit of the values.</param>
-internal sealed class ChartSvg(int width, int height, double from, double to, string unit)
+internal sealed class ChartSvg(int width, int height, double from, double to, double step, string unit)
 {
     private const int Left = 62;
     private const int Bottom = 18;
@@ -33,6 +34,8 @@ internal sealed class ChartSvg(int width, int height, double from, double to, st
     ];
 
     private readonly StringBuilder _svg = new();
+
+    private double Interval => Math.Max(1.5, (width - Left) * step / Math.Max(1, to - from));
 
     /// <summary>The colour of a series by its position.</summary>
     public static string ColorOf(int index) => Palette[index % Palette.Length];
@@ -102,11 +105,10 @@ internal sealed class ChartSvg(int width, int height, double from, double to, st
             Text(Left - 6, height - Bottom - (row * size) - (size / 4), label, "end");
         }
 
-        var step = Math.Max(1, (width - Left) / Math.Max(1, to - from));
         foreach (var (row, time, value) in cells.Where(static cell => cell.Value > 1e-6))
         {
             Add(
-                $"<rect x='{X(time):0.#}' y='{height - Bottom - ((row + 1) * size):0.#}' width='{step + 0.3:0.#}' height='{size - 1:0.#}' fill='#ff9830' fill-opacity='{0.15 + (0.85 * Math.Sqrt(value / most)):0.##}'/>"
+                $"<rect x='{X(time - step):0.#}' y='{height - Bottom - ((row + 1) * size):0.#}' width='{Interval + 0.3:0.#}' height='{size - 1:0.#}' fill='#ff9830' fill-opacity='{0.15 + (0.85 * Math.Sqrt(value / most)):0.##}'/>"
             );
         }
 
@@ -145,11 +147,10 @@ internal sealed class ChartSvg(int width, int height, double from, double to, st
     {
         if (kind == "bars")
         {
-            var step = Math.Max(1.5, (width - Left) / (to - from));
             foreach (var (time, bottom, top) in samples.Where(static one => one.High > one.Low))
             {
                 Add(
-                    $"<rect x='{X(time):0.#}' y='{Y(top, low, high):0.#}' width='{step:0.#}' height='{Y(bottom, low, high) - Y(top, low, high):0.#}' fill='{color}' fill-opacity='0.8'/>"
+                    $"<rect x='{X(time - step):0.#}' y='{Y(top, low, high):0.#}' width='{Interval:0.#}' height='{Y(bottom, low, high) - Y(top, low, high):0.#}' fill='{color}' fill-opacity='0.8'/>"
                 );
             }
 
@@ -172,12 +173,12 @@ internal sealed class ChartSvg(int width, int height, double from, double to, st
     }
 
     /// <summary>The samples without the gaps between them: a line ends where samples are missing.</summary>
-    private static IEnumerable<List<(double Time, double Low, double High)>> Parts(List<(double Time, double Low, double High)> samples)
+    private IEnumerable<List<(double Time, double Low, double High)>> Parts(List<(double Time, double Low, double High)> samples)
     {
         var part = new List<(double Time, double Low, double High)>();
         foreach (var sample in samples)
         {
-            if (part.Count > 0 && sample.Time - part[^1].Time > 2.5)
+            if (part.Count > 0 && sample.Time - part[^1].Time > 2.5 * step)
             {
                 yield return part;
                 part = [];
@@ -195,11 +196,11 @@ internal sealed class ChartSvg(int width, int height, double from, double to, st
     private static (double Low, double High) Range(double low, double high)
     {
         low = Math.Min(0, low);
-        var step = Step(high > low ? high - low : 1);
-        return (Math.Floor(low / step) * step, Math.Max(Math.Ceiling(high * 1.02 / step) * step, (Math.Floor(low / step) * step) + step));
+        var tick = Tick(high > low ? high - low : 1);
+        return (Math.Floor(low / tick) * tick, Math.Max(Math.Ceiling(high * 1.02 / tick) * tick, (Math.Floor(low / tick) * tick) + tick));
     }
 
-    private static double Step(double range)
+    private static double Tick(double range)
     {
         var raw = range / 4;
         var size = Math.Pow(10, Math.Floor(Math.Log10(raw)));
@@ -217,12 +218,12 @@ internal sealed class ChartSvg(int width, int height, double from, double to, st
 
     private void Axes(double low, double high)
     {
-        var step = Step(high - low);
-        for (var value = low; value <= high + (step / 100); value += step)
+        var tick = Tick(high - low);
+        for (var value = low; value <= high + (tick / 100); value += tick)
         {
             var y = Y(value, low, high);
             Add($"<line x1='{Left}' x2='{width}' y1='{y:0.#}' y2='{y:0.#}' stroke='#2c3235'/>");
-            Text(Left - 6, y + 4, UnitText.Of(Math.Abs(value) < step / 100 ? 0 : value, unit), "end");
+            Text(Left - 6, y + 4, UnitText.Of(Math.Abs(value) < tick / 100 ? 0 : value, unit), "end");
         }
 
         Times();
@@ -230,8 +231,8 @@ internal sealed class ChartSvg(int width, int height, double from, double to, st
 
     private void Times()
     {
-        var step = to - from > 90 ? 30 : 15;
-        for (var time = Math.Ceiling(from / step) * step; time < to; time += step)
+        var tick = to - from > 90 ? 30 : 15;
+        for (var time = Math.Ceiling(from / tick) * tick; time < to; time += tick)
         {
             Text(
                 X(time),

@@ -15,7 +15,8 @@ namespace Serving.Tests.Dashboards;
 /// </summary>
 /// <param name="dashboard">The dashboard.</param>
 /// <param name="time">The time that it shows.</param>
-internal sealed class DashboardDrawing(JsonObject dashboard, (DateTimeOffset From, DateTimeOffset To) time)
+/// <param name="interval">The interval in which events are counted.</param>
+internal sealed class DashboardDrawing(JsonObject dashboard, (DateTimeOffset From, DateTimeOffset To) time, TimeSpan interval)
 {
     private const int Column = 50;
     private const int Row = 26;
@@ -135,7 +136,8 @@ internal sealed class DashboardDrawing(JsonObject dashboard, (DateTimeOffset Fro
             .Select(static one => (Name: one.Series.NameBy(one.Target["legendFormat"]!.ToString()), one.Series))
             .ToList();
         var series = named.Select(static one => one.Series).ToList();
-        ChartSvg Chart(int of) => new(width, of, time.From.ToUnixTimeSeconds(), time.To.ToUnixTimeSeconds(), unit);
+        var step = panel["interval"] is null ? 1 : interval.TotalSeconds;
+        ChartSvg Chart(int of) => new(width, of, time.From.ToUnixTimeSeconds(), time.To.ToUnixTimeSeconds(), step, unit);
         return panel["type"]!.ToString() switch
         {
             "timeseries" => Chart(height - 32)
@@ -213,7 +215,10 @@ internal sealed class DashboardDrawing(JsonObject dashboard, (DateTimeOffset Fro
             {
                 var found = series.FirstOrDefault(one => Key(one) == row);
                 var unit = units[target["legendFormat"]!.ToString()];
-                text.Append(CultureInfo.InvariantCulture, $"<td>{(found is null ? "" : Encode(UnitText.Of(Last(found), unit)))}</td>");
+                text.Append(
+                    CultureInfo.InvariantCulture,
+                    $"<td>{(found is null ? DashboardJson.Nothing : Encode(UnitText.Of(Last(found), unit)))}</td>"
+                );
             }
         }
 

@@ -16,7 +16,12 @@ public sealed partial class DashboardFilesTests
 
     private const int MaxPictureBytes = 150_000;
 
-    private static readonly string[] Windows = ["__rate_interval", "__range"];
+    private static readonly string[] Windows = ["__rate_interval", "__range", "__interval"];
+    private static readonly string[] OfSidecars = ["job=\"serving-revisions\""];
+    private static readonly string[] Jobs = ["job=\"serving\"", .. OfSidecars];
+
+    /// <summary>Labels with names of objects, which are unique in a namespace.</summary>
+    private static readonly string[] Namespaced = ["kn_service_name", "kn_configuration_name", "kn_revision_name", "kn_route_name"];
 
     private static IEnumerable<string> Names => DashboardFiles.Sources.Keys;
 
@@ -130,16 +135,94 @@ public sealed partial class DashboardFilesTests
         }
     }
 
+    [TestCaseSource(nameof(Panels))]
+    public void A_panel_selects_the_metrics_of_one_job(string name, JsonObject panel)
+    {
+        foreach (var (metric, matchers) in DashboardFiles.QueriesOf(panel).SelectMany(PromQl.SelectorsOf))
+        {
+            var jobs = metric.StartsWith("kn_serving_", StringComparison.Ordinal) ? OfSidecars : Jobs;
+            jobs.Should().Contain(job => matchers.Contains(job, StringComparison.Ordinal), $"{name}: {metric}{{{matchers}}}");
+        }
+    }
+
+    [TestCaseSource(nameof(Panels))]
+    public void A_panel_does_not_mix_what_has_the_same_name_in_two_namespaces(string name, JsonObject panel)
+    {
+        foreach (var target in panel["targets"]!.AsArray())
+        {
+            PromQl
+                .GroupsOf(target!["expr"]!.ToString())
+                .Where(static group => group.Overlaps(Namespaced) && !group.Contains("k8s_namespace_name"))
+                .Should()
+                .BeEmpty($"{name}: {target["expr"]}");
+            var legend = target["legendFormat"]!.ToString();
+            if (Namespaced.Any(label => legend.Contains(label, StringComparison.Ordinal)))
+            {
+                legend.Should().StartWith("{{k8s_namespace_name}}/", name);
+            }
+        }
+    }
+
+    [TestCaseSource(nameof(Panels))]
+    public void A_panel_of_single_values_does_not_show_what_is_not_a_number(string name, JsonObject panel)
+    {
+        if (panel["type"]!.ToString() is not ("stat" or "table" or "bargauge"))
+        {
+            return;
+        }
+
+        foreach (var query in DashboardFiles.QueriesOf(panel).Where(static query => Quotient().IsMatch(query)))
+        {
+            query.TrimEnd(')').Should().EndWith(">= 0", "without requests, 0 / 0 is none ({0}: {1})", name, panel["title"]);
+        }
+    }
+
+    [TestCaseSource(nameof(Panels))]
+    public void A_table_shows_nothing_where_a_row_has_no_value(string name, JsonObject panel)
+    {
+        if (panel["type"]!.ToString() == "table")
+        {
+            var texts = panel["fieldConfig"]!["overrides"]!
+                .AsArray()
+                .Where(static one => one!["properties"]!.AsArray().Any(static property => property!["id"]!.ToString() == "noValue"))
+                .Select(static one => one!["matcher"]!["options"]!.ToString());
+
+            texts.Should().BeEquivalentTo(panel["targets"]!.AsArray().Select(static one => one!["legendFormat"]!.ToString()), name);
+        }
+    }
+
+    [TestCaseSource(nameof(Panels))]
+    public void A_panel_that_counts_events_has_an_interval_with_a_scrape(string name, JsonObject panel) =>
+        panel["interval"]
+            ?.ToString()
+            .Should()
+            .Be(DashboardFiles.QueriesOf(panel).Any(static query => query.Contains("$__interval]")) ? "2m" : null, name);
+
     [TestCaseSource(nameof(Names))]
     public void Every_variable_is_used_and_every_used_one_exists(string name)
     {
         var dashboard = DashboardFiles.Read(name);
-        var defined = dashboard["templating"]!["list"]!.AsArray().Select(static one => one!["name"]!.ToString()).ToList();
+        var defined = dashboard["templating"]!["list"]!
+            .AsArray()
+            .ToLookup(static one => (int)one!["hide"]! == 0, static one => one!["name"]!.ToString());
         var queries = DashboardFiles.PanelsOf(dashboard).SelectMany(DashboardFiles.QueriesOf).ToList();
 
-        queries.Concat(DashboardFiles.VariableQueriesOf(dashboard)).SelectMany(PromQl.VariablesOf).Distinct().Should().BeSubsetOf(defined);
-        defined.Should().BeEquivalentTo([.. queries.SelectMany(PromQl.VariablesOf).Distinct(), "datasource"]);
+        queries
+            .Concat(DashboardFiles.VariableQueriesOf(dashboard))
+            .SelectMany(PromQl.VariablesOf)
+            .Distinct()
+            .Should()
+            .BeSubsetOf(defined[true].Concat(defined[false]));
+        defined[true].Should().BeEquivalentTo([.. queries.SelectMany(PromQl.VariablesOf).Distinct(), "datasource"]);
     }
+
+    [TestCaseSource(nameof(Names))]
+    public void Every_dashboard_keeps_what_was_chosen_on_another(string name) =>
+        DashboardFiles.Read(name)["templating"]!["list"]!
+            .AsArray()
+            .Select(static one => one!["name"]!.ToString())
+            .Should()
+            .Contain(["namespace", "service", "revision"]);
 
     [TestCaseSource(nameof(Names))]
     public void Panels_do_not_overlap_and_stay_on_the_grid(string name)
@@ -193,6 +276,22 @@ public sealed partial class DashboardFilesTests
     public string Finds_labels_in_an_expression(string expression) =>
         string.Join(' ', PromQl.LabelsOf(expression).Order(StringComparer.Ordinal));
 
+    [TestCase("sum(kn_workqueue_depth)", ExpectedResult = "sum(kn_workqueue_depth{job=\"serving\"})")]
+    [TestCase(
+        "sum by (kn_revision_name) (kn_serving_queue_depth{job=\"serving-revisions\"} > up)",
+        ExpectedResult = "sum by (kn_revision_name) (kn_serving_queue_depth{job=\"serving-revisions\"} > up)"
+    )]
+    [TestCase("kn_activator_pods{%ns}", ExpectedResult = "kn_activator_pods{job=\"serving\",k8s_namespace_name=~\"$namespace\"}")]
+    public string A_metric_of_ours_without_a_job_is_one_of_the_host(string expression) => DashboardSource.Expand(expression);
+
+    [Test]
+    public void A_time_whose_seconds_are_not_known_is_refused()
+    {
+        var expand = () => DashboardSource.Expand("%inc(serving_revision_cold_starts_total, $__rate_interval)");
+
+        expand.Should().Throw<FormatException>().WithMessage("the time $__rate_interval of %inc is not one of 1h, $__range");
+    }
+
     [Test]
     public void A_key_that_does_not_exist_is_named()
     {
@@ -209,6 +308,9 @@ public sealed partial class DashboardFilesTests
 
     [GeneratedRegex(@"\[([^\]]+)\]")]
     private static partial Regex Window();
+
+    [GeneratedRegex(@"histogram_quantile|\) */ ")]
+    private static partial Regex Quotient();
 
     [GeneratedRegex("\"/d/([\\w-]+)")]
     private static partial Regex LinkTarget();

@@ -15,7 +15,19 @@ internal static class DashboardJson
     public const string Tag = "serving";
 
     private const int Columns = 24;
-    private const string Known = "{__name__=~\"kn_revision_pods_requested|kn_gateway_request_duration_seconds_count\"";
+
+    /// <summary>What every Revision has that is scaled by us, or requested through the gateway, or whose sidecars are scraped.</summary>
+    private const string Known =
+        "{__name__=~\"kn_revision_pods_requested|kn_gateway_request_duration_seconds_count|up\",job=~\"serving|serving-revisions\"";
+
+    /// <summary>What Grafana shows in a cell of a table without a value.</summary>
+    public const string Nothing = "–";
+
+    /// <summary>The shortest interval of bars and points that count events: it contains a scrape, whatever the scrape interval.</summary>
+    private const string EventInterval = "2m";
+
+    /// <summary>Variables that every dashboard has, hidden where it does not use them: links keep them.</summary>
+    private static readonly string[] Kept = ["namespace", "service", "revision"];
 
     private static readonly JsonSerializerOptions Indented = new()
     {
@@ -39,6 +51,7 @@ internal static class DashboardJson
         ["kn_revision_name"] = "Revision",
         ["instance"] = "Process",
         ["version"] = "Version",
+        ["lease"] = "Lease",
     };
 
     private static JsonObject Source => new() { ["type"] = "prometheus", ["uid"] = "${datasource}" };
@@ -60,7 +73,7 @@ internal static class DashboardJson
             ["time"] = new JsonObject { ["from"] = "now-1h", ["to"] = "now" },
             ["annotations"] = new JsonObject { ["list"] = new JsonArray() },
             ["links"] = new JsonArray([.. all.Where(other => other.Uid != dashboard.Uid).Select(Link)]),
-            ["templating"] = new JsonObject { ["list"] = new JsonArray([DataSource(), .. dashboard.Variables.Select(Variable)]) },
+            ["templating"] = new JsonObject { ["list"] = new JsonArray([DataSource(), .. VariablesOf(dashboard)]) },
             ["panels"] = Panels(dashboard),
         }.ToJsonString(Indented) + "\n";
 
@@ -88,7 +101,12 @@ internal static class DashboardJson
             ["hide"] = 0,
         };
 
-    private static JsonObject Variable(string name)
+    private static IEnumerable<JsonObject> VariablesOf(DashboardSource dashboard) =>
+        dashboard
+            .Variables.Select(static name => Variable(name, isHidden: false))
+            .Concat(Kept.Except(dashboard.Variables).Select(static name => Variable(name, isHidden: true)));
+
+    private static JsonObject Variable(string name, bool isHidden)
     {
         var (title, series, label) = Variables[name];
         return new JsonObject
@@ -105,7 +123,7 @@ internal static class DashboardJson
             ["current"] = new JsonObject { ["text"] = "All", ["value"] = "$__all" },
             ["refresh"] = 2,
             ["sort"] = 1,
-            ["hide"] = 0,
+            ["hide"] = isHidden ? 2 : 0,
         };
     }
 
@@ -165,6 +183,11 @@ internal static class DashboardJson
             json["transformations"] = Transformations(panel);
         }
 
+        if (panel.Queries.Any(static query => query.Expression.Contains("$__interval", StringComparison.Ordinal)))
+        {
+            json["interval"] = EventInterval;
+        }
+
         return json;
     }
 
@@ -177,8 +200,9 @@ internal static class DashboardJson
             ["h"] = height,
         };
 
-    private static JsonObject Defaults(PanelSource panel) =>
-        new()
+    private static JsonObject Defaults(PanelSource panel)
+    {
+        var defaults = new JsonObject
         {
             ["unit"] = panel.Unit,
             ["noValue"] = panel.Empty,
@@ -192,6 +216,13 @@ internal static class DashboardJson
             },
             ["custom"] = Custom(panel),
         };
+        if (panel.Max is { } max)
+        {
+            (defaults["min"], defaults["max"]) = (0, max);
+        }
+
+        return defaults;
+    }
 
     private static JsonObject Custom(PanelSource panel) =>
         panel.Type switch
@@ -351,7 +382,7 @@ internal static class DashboardJson
         var overrides = new JsonArray();
         foreach (var column in panel.Columns)
         {
-            var properties = new JsonArray(Property("unit", column.Unit));
+            var properties = new JsonArray(Property("unit", column.Unit), Property("noValue", Nothing));
             if (column.IsColored)
             {
                 properties.Add((JsonNode)Property("custom.cellOptions", new JsonObject { ["type"] = "color-text" }));

@@ -27,6 +27,8 @@ internal sealed partial record DashboardSource(
         ("%ns", "k8s_namespace_name=~\"$namespace\""),
     ];
 
+    private const string Interval = "$__interval";
+
     /// <summary>A row with its panels.</summary>
     internal sealed record Section(string Title, IReadOnlyList<PanelSource> Panels);
 
@@ -51,18 +53,45 @@ internal sealed partial record DashboardSource(
         );
     }
 
-    /// <summary>A query with its macros expanded.</summary>
+    /// <summary>A query with its macros expanded. A metric of ours without a job is one of the host.</summary>
     public static string Expand(string query)
     {
-        var expanded = Increase()
-            .Replace(query.Trim(), "((max_over_time(${of}[${range}]) unless ${of} offset ${range}) or increase(${of}[${range}]))");
+        var expanded = Increase().Replace(query.Trim(), static call => IncreaseOf(call.Groups["of"].Value, call.Groups["range"].Value));
+        expanded = Events().Replace(expanded, static call => EventsOf(call.Groups["of"].Value));
         foreach (var (macro, matchers) in Macros)
         {
             expanded = expanded.Replace(macro, matchers, StringComparison.Ordinal);
         }
 
-        return expanded;
+        return Selector().Replace(expanded, static selector => WithJob(selector.Groups["name"].Value, selector.Groups["of"].Value));
     }
+
+    private static string IncreaseOf(string series, string range) =>
+        $"((max_over_time({series}[{range}]) unless {series} offset {range}) and on (job, instance) "
+        + $"({Began(range)} or up{{job=\"serving\"}} offset {range} == 1) or increase({series}[{range}]))";
+
+    /// <summary>The difference of the last values of two intervals, so that each event is in one interval and counts as 1.</summary>
+    private static string EventsOf(string series) =>
+        $"((max_over_time({series}[{Interval}]) - max_over_time({series}[{Interval}] offset {Interval}) >= 0) "
+        + $"or (max_over_time({series}[{Interval}]) and on (job, instance) "
+        + $"({Began(Interval)} or max_over_time(up{{job=\"serving\"}}[{Interval}] offset {Interval}) == 1)))";
+
+    /// <summary>The processes that began within the time: what they count, they have counted since.</summary>
+    private static string Began(string range) => $"max_over_time(process_uptime_seconds[{range}]) < {Seconds(range)}";
+
+    private static string Seconds(string range) =>
+        range switch
+        {
+            Interval => "$__interval_ms / 1000",
+            "$__range" => "$__range_s",
+            "1h" => "3600",
+            _ => throw new FormatException($"the time {range} of %inc is not one of 1h, $__range"),
+        };
+
+    private static string WithJob(string name, string matchers) =>
+        !MetricNames.IsExported(name) || Job().IsMatch(matchers) ? name + matchers
+        : matchers is "" or "{}" ? $"{name}{{job=\"serving\"}}"
+        : $"{name}{{job=\"serving\",{matchers[1..]}";
 
     private static PanelSource Panel(JsonObject panel)
     {
@@ -75,6 +104,7 @@ internal sealed partial record DashboardSource(
             "width",
             "height",
             "unit",
+            "max",
             "description",
             "empty",
             "warn",
@@ -94,6 +124,7 @@ internal sealed partial record DashboardSource(
             Width = (int)(Number(panel["width"]) ?? 24),
             Height = (int?)Number(panel["height"]),
             Thresholds = Thresholds(panel),
+            Max = Number(panel["max"]),
             Kind = panel["kind"]?.ToString() ?? "line",
             IsStacked = (bool?)panel["stack"] ?? false,
             TextMode = panel["text"]?.ToString(),
@@ -158,4 +189,13 @@ internal sealed partial record DashboardSource(
 
     [GeneratedRegex(@"%inc\((?<of>\w+(?:\{[^}]*\})?), (?<range>[^)]+)\)")]
     private static partial Regex Increase();
+
+    [GeneratedRegex(@"%each\((?<of>\w+(?:\{[^}]*\})?)\)")]
+    private static partial Regex Events();
+
+    [GeneratedRegex(@"(?<![\w:$.""])(?<name>[a-z]\w*)(?<of>\{[^}]*\})?")]
+    private static partial Regex Selector();
+
+    [GeneratedRegex(@"[{,]\s*job\s*=")]
+    private static partial Regex Job();
 }

@@ -16,6 +16,9 @@ internal sealed record PanelSource(string Title, string Unit, string Description
     /// <summary>The height; null for that of the type.</summary>
     public int? Height { get; init; }
 
+    /// <summary>The largest value that there can be; null when there is none.</summary>
+    public double? Max { get; init; }
+
     /// <summary>The colours by value; the first has no value.</summary>
     public required IReadOnlyList<Threshold> Thresholds { get; init; }
 

@@ -15,8 +15,6 @@ public sealed class PrometheusTests
     /// <summary>Set to 1, the dashboards are drawn into docs/images/dashboards.</summary>
     private const string DrawVariable = "SERVING_DRAW_DASHBOARDS";
 
-    private const string Interval = "10s";
-
     /// <summary>The alerts whose cause the scenario has. Each of the others has a unit test of promtool.</summary>
     private static readonly string[] Provoked =
     [
@@ -28,6 +26,19 @@ public sealed class PrometheusTests
         "ServingTargetDown",
     ];
 
+    /// <summary>Alerts of which the scenario has no cause, nor anything that is like one.</summary>
+    private static readonly string[] Foreign =
+    [
+        "ServingActivatorQueueFull",
+        "ServingApiThrottled",
+        "ServingCertificateExpiresSoon",
+        "ServingColdStartsSlow",
+        "ServingMemoryNearLimit",
+        "ServingModuleFailing",
+        "ServingQueueBacklog",
+        "ServingReconcilerStuck",
+    ];
+
     /// <summary>Metrics that need a trouble that the scenario does not have, and which.</summary>
     private static readonly Dictionary<string, string> NotProvoked = new()
     {
@@ -35,6 +46,14 @@ public sealed class PrometheusTests
         ["kn_activator_request_retries_total"] = "a pod that ends while the activator connects",
         ["kn_gateway_request_no_endpoint_total"] = "a pod that refuses connections for seconds",
         ["serving_informer_relists_total"] = "a watch that cannot be resumed",
+        ["serving_autoscaler_pods_parked"] = "a Revision with reserve-scale",
+        ["serving_autoscaler_pods_replaced_total"] = "a Revision with max-requests-per-pod",
+        ["serving_autoscaler_pods_replace_failures_total"] = "a Revision with max-requests-per-pod",
+        ["serving_autoscaler_deletion_costs_total"] = "a scale-down of busy and idle pods",
+        ["serving_autoscaler_wakes_total"] = "a Revision with reserve-scale",
+        ["serving_controller_image_pulls_total"] = "a Revision with prepull",
+        ["serving_autoscaler_resize_duration_seconds_bucket"] = "a Revision with reserve-scale",
+        ["serving_autoscaler_resize_refused_total"] = "a node that refuses a resize",
         ["apiserver_admission_webhook_rejection_count"] = "an API server of Kubernetes",
     };
 
@@ -71,9 +90,16 @@ public sealed class PrometheusTests
             foreach (var target in panel["targets"]!.AsArray())
             {
                 var query = target!["expr"]!.ToString();
-                if (!(await ReadAsync(target)).Any(static series => series.HasNumber) && !NeedsMore(query))
+                var series = await ReadAsync(target);
+                if (!series.Any(static one => one.HasNumber) && !NeedsMore(query))
                 {
                     missing.Add($"{panel["title"]}: {query}");
+                }
+
+                if (panel["type"]!.ToString() == "table")
+                {
+                    // Grafana shows each label as a column.
+                    series.Should().OnlyContain(one => one.Labels.Keys.All(label => Columns(panel).Contains(label)), query);
                 }
             }
         }
@@ -89,9 +115,8 @@ public sealed class PrometheusTests
             var comma = query.LastIndexOf(',');
             var (series, label) = (query["label_values(".Length..comma], query[(comma + 1)..^1].Trim());
 
-            var values = await Prometheus.AskAsync(
-                $"/api/v1/label/{label}/values?match[]={Uri.EscapeDataString(PromQl.Substituted(series, Interval, Interval))}"
-            );
+            var selector = PromQl.Substituted(series, ObservedCluster.Interval, ObservedCluster.Interval);
+            var values = await Prometheus.AskAsync($"/api/v1/label/{label}/values?match[]={Uri.EscapeDataString(selector)}");
 
             values.AsArray().Should().NotBeEmpty(query);
         }
@@ -131,6 +156,12 @@ public sealed class PrometheusTests
     }
 
     [Test]
+    public void Every_query_is_valid_before_there_is_a_Service() => _cluster!.NotNumbersWhenEmpty.Should().BeEmpty();
+
+    [Test]
+    public void No_panel_shows_what_is_not_a_number_after_the_requests() => _cluster!.NotNumbersInQuiet.Should().BeEmpty();
+
+    [Test]
     public void No_alert_fires_while_nothing_is_wrong() => _cluster!.FiredInCalm.Should().BeEmpty();
 
     [Test]
@@ -139,6 +170,13 @@ public sealed class PrometheusTests
         TestContext.Out.WriteLine($"fired: {string.Join(", ", _cluster!.Fired)}");
 
         _cluster.Fired.Should().Contain(Provoked);
+    }
+
+    [Test]
+    public void An_alert_does_not_fire_when_something_else_happens()
+    {
+        RuleFiles.AlertNames.Should().Contain([.. Foreign, .. Provoked]);
+        _cluster!.Fired.Should().NotIntersectWith(Foreign);
     }
 
     [Test]
@@ -164,7 +202,7 @@ public sealed class PrometheusTests
         }
 
         var dashboard = DashboardFiles.Read(name);
-        var drawing = new DashboardDrawing(dashboard, _cluster!.Time);
+        var drawing = new DashboardDrawing(dashboard, _cluster!.Time, ObservedCluster.Interval);
         foreach (var panel in DashboardFiles.PanelsOf(dashboard))
         {
             var results = new List<(JsonNode Target, IReadOnlyList<PrometheusSeries> Series)>();
@@ -179,16 +217,24 @@ public sealed class PrometheusTests
         await drawing.SaveAsync(DashboardDrawing.PathOf(name));
     }
 
+    private static HashSet<string> Columns(JsonObject panel) =>
+        panel["transformations"]![1]!["options"]!["renameByName"]!.AsObject().Select(static name => name.Key).ToHashSet();
+
     private static bool NeedsMore(string query) => PromQl.MetricsOf(query).Any(NotProvoked.ContainsKey);
 
-    /// <summary>What Grafana would read for a target: a moment, or a range.</summary>
+    /// <summary>What Grafana would read for a target: a moment, or a range. Intervals in which events are counted do not overlap.</summary>
     private Task<IReadOnlyList<PrometheusSeries>> ReadAsync(JsonNode target)
     {
         var (from, to) = _cluster!.Time;
-        var range = $"{(int)(to - from).TotalSeconds}s";
-        var query = PromQl.Substituted(target["expr"]!.ToString(), Interval, range);
+        var expression = target["expr"]!.ToString();
+        var query = PromQl.Substituted(expression, ObservedCluster.Interval, to - from);
         return (bool)target["instant"]!
             ? Prometheus.QueryAsync(query, to, to, TimeSpan.FromSeconds(1))
-            : Prometheus.QueryAsync(query, from, to, TimeSpan.FromSeconds(1));
+            : Prometheus.QueryAsync(
+                query,
+                from,
+                to,
+                expression.Contains("$__interval", StringComparison.Ordinal) ? ObservedCluster.Interval : TimeSpan.FromSeconds(1)
+            );
     }
 }
