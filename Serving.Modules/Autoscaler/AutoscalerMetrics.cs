@@ -63,6 +63,11 @@ internal sealed class AutoscalerMetrics : IDisposable
             "Number of pods that are parked: resized to the reserve while the revision is idle",
             r => r.Counts.Parked
         );
+        Pods(
+            "serving.autoscaler.pods.finishing",
+            "Number of pods that take no more requests and still serve some; only of revisions with max-requests-per-pod",
+            r => r.Counts.Finishing
+        );
     }
 
     public void Dispose() => _meter.Dispose();
@@ -84,11 +89,17 @@ internal sealed class AutoscalerMetrics : IDisposable
             )
             .With(RevisionNames.All);
 
-    private void Pods(string name, string description, Func<PodCountBoard.Row, long> value) =>
+    /// <summary>A gauge over the revisions for which the value is known.</summary>
+    private void Pods(string name, string description, Func<PodCountBoard.Row, long?> value) =>
         _meter
             .CreateObservableGauge(
                 name,
-                () => _shards().SelectMany(shard => shard.Board.Rows).Select(row => new Measurement<long>(value(row), row.Tags)),
+                () =>
+                    _shards()
+                        .SelectMany(shard => shard.Board.Rows)
+                        .Select(row => (Value: value(row), row.Tags))
+                        .Where(static row => row.Value is not null)
+                        .Select(static row => new Measurement<long>(row.Value!.Value, row.Tags)),
                 "{pod}",
                 description
             )

@@ -184,7 +184,7 @@ internal sealed class AutoscalerShard : IServingModule
             LowerBound = bounds.Least,
             UpperBound = bounds.Most,
             Bounded = steps is { } decided ? bounds.Apply(decided.DesiredPods) : null,
-            Requested = Board.Find(key) is { Requested: >= 0 and var requested } ? requested : null,
+            Requested = Board.Find(key)?.Wanted,
             CollectionFailure = _collector.FailureOf(key),
             History = Deciders.HistoryOf(key),
         };

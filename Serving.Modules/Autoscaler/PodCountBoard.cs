@@ -17,8 +17,12 @@ internal sealed class PodCountBoard
     /// <summary>The labels of a revision, or null if it is unknown.</summary>
     public Row? Find(ObjectKey key) => _rows.GetValueOrDefault(key);
 
-    /// <summary>Records a reconcile; a scale of -1 (unknown) keeps the previous one.</summary>
-    public void Note(PodAutoscaler autoscaler, int want, PodCounts counts)
+    /// <summary>Records a reconcile.</summary>
+    /// <param name="autoscaler">The PodAutoscaler.</param>
+    /// <param name="want">The desired scale; -1 (unknown) keeps the previous one.</param>
+    /// <param name="requested">The replicas of the scale target, after this reconcile; null (unknown) keeps the previous ones.</param>
+    /// <param name="counts">The pods.</param>
+    public void Note(PodAutoscaler autoscaler, int want, int? requested, PodCounts counts)
     {
         var key = ObjectKey.Of(autoscaler);
         _rows.AddOrUpdate(
@@ -31,10 +35,11 @@ internal sealed class PodCountBoard
                     Label(autoscaler, ServingKeys.Service),
                     Label(autoscaler, ServingKeys.Configuration)
                 ),
-                want,
+                want < 0 ? null : want,
+                requested,
                 counts
             ),
-            (_, old) => old with { Requested = want < 0 ? old.Requested : want, Counts = counts }
+            (_, old) => old with { Wanted = want < 0 ? old.Wanted : want, Requested = requested ?? old.Requested, Counts = counts }
         );
     }
 
@@ -47,5 +52,11 @@ internal sealed class PodCountBoard
     private static string Label(PodAutoscaler autoscaler, string key) => autoscaler.Metadata.Labels.GetValueOrDefault(key, "");
 
     /// <summary>The counts of one revision, and the tags of its series.</summary>
-    internal sealed record Row(ObjectKey Key, KeyValuePair<string, object?>[] Tags, int Requested, PodCounts Counts);
+    /// <param name="Key">The revision.</param>
+    /// <param name="Tags">The tags.</param>
+    /// <param name="Wanted">The desired scale, with the steps to zero; null while unknown.</param>
+    /// <param name="Requested">The replicas of the Deployment: those that are wanted, and those that are parked, kept in reserve, or stand
+    /// in for pods that take no more requests; null while unknown.</param>
+    /// <param name="Counts">The pods.</param>
+    internal sealed record Row(ObjectKey Key, KeyValuePair<string, object?>[] Tags, int? Wanted, int? Requested, PodCounts Counts);
 }

@@ -57,7 +57,7 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe, IPodLoad
             () => Config,
             _deciders,
             this,
-            new PodCountBoard(),
+            Board,
             Events,
             Time,
             new Parking(Events, _ => Task.FromResult(true), Time),
@@ -71,6 +71,9 @@ internal sealed class AutoscalerWorld : IMetricSource, IActivatorProbe, IPodLoad
     }
 
     public IReconciler Kpa { get; }
+
+    /// <summary>What metrics export.</summary>
+    public PodCountBoard Board { get; } = new();
 
     public IReconciler Hpa { get; }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Serving.Api;
 using Serving.Api.Autoscaling;
 using Serving.Api.Conditions;
@@ -11,9 +10,7 @@ using Serving.Autoscaler.Reserve;
 using Serving.Autoscaler.ScaleDown;
 using Serving.Autoscaler.Scaling;
 using Serving.Kubernetes;
-using Serving.Kubernetes.Client;
 using Serving.Kubernetes.Events;
-using Serving.Kubernetes.Reconcilers;
 using AutoscalerPass = Serving.Kubernetes.Reconcilers.ReconcilePass<
     Serving.Api.Autoscaling.PodAutoscaler,
     Serving.Api.Autoscaling.PodAutoscalerStatus
@@ -30,10 +27,9 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
 {
     private const int LeastActivators = 2;
 
-    private static readonly TimeSpan AfterConflict = TimeSpan.FromMilliseconds(200);
-
     private readonly AutoscalerInformers _informers;
     private readonly Func<ConfigSnapshot> _config;
+    private readonly ScaleTarget _target;
     private readonly Deciders _deciders;
     private readonly IActivatorProbe _probe;
     private readonly PodCountBoard _board;
@@ -69,6 +65,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         : base(AutoscalingKeys.KpaClass, informers, events, time)
     {
         _informers = informers;
+        _target = new ScaleTarget(informers.Deployments.Lister);
         _config = config;
         _deciders = deciders;
         _probe = probe;
@@ -115,7 +112,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
                 Observe(pass, failed);
             }
 
-            ComputeStatus(pass, settings, null, -1, counts);
+            ComputeStatus(pass, settings, null, ScaleOutcome.Unknown, counts);
             return;
         }
 
@@ -128,7 +125,8 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         await pass.TryAsync(() => EnsureMetricAsync(pass, settings, target, cancellation), cancellation);
         var limits = ScaleToZeroLimits.Of(snapshot);
         var reserve = ReserveOf(pass, settings, limits);
-        var want = await ScaleAsync(pass, settings, limits, service, reserve, decision.DesiredScale, cancellation);
+        var scale = await ScaleAsync(pass, settings, limits, service, reserve, decision.DesiredScale, cancellation);
+        var want = scale.Desired;
         var isParked = want == 0 && reserve is { IsKept: true, IsAllParked: true };
         _pauseScrapes(pass.Key, isParked);
         if (settings.IsEphemeral)
@@ -141,7 +139,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
             ?? service;
         pass.Status = pass.Status with { ServiceName = service.Status.ServiceName };
         Observe(pass, service);
-        ComputeStatus(pass, settings, reserve, want, counts);
+        ComputeStatus(pass, settings, reserve, scale, counts);
     }
 
     /// <summary>Enough activators for the capacity of the ready pods plus the target burst capacity; at least two.</summary>
@@ -166,8 +164,8 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
             () => RevisionPods.Live(_informers.Pods.Lister, pass.Namespace, RevisionOf(pass))
         );
 
-    /// <summary>Scales the target within its bounds; returns the desired scale, -1 while unknown.</summary>
-    private async Task<int> ScaleAsync(
+    /// <summary>Scales the target within its bounds.</summary>
+    private async Task<ScaleOutcome> ScaleAsync(
         AutoscalerPass pass,
         AutoscalerSettings settings,
         ScaleToZeroLimits limits,
@@ -181,13 +179,13 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         {
             // Parked pods report no stats, and a request would have been reported: after a change of leaders they are idle.
             if (!PodAutoscalerLifecycle.IsInactive(pass.Status) || reserve is not { IsAllParked: true })
-                return desired;
+                return new ScaleOutcome(desired, null);
             desired = 0;
         }
 
         desired = ScaleBounds.Of(settings, pass.Status).Apply(desired);
-        if (TargetOf(pass) is not { } target)
-            return desired;
+        if (_target.Of(pass) is not { } target)
+            return new ScaleOutcome(desired, null);
         var current = target.Spec?.Replicas ?? 1;
         if (desired == 0)
         {
@@ -196,7 +194,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
             var step = await TowardsZeroAsync(pass, settings, limits, service, reserve, current, cancellation);
             pass.LookAgain(step.Again);
             if (!step.Apply)
-                return step.Scale;
+                return new ScaleOutcome(step.Scale, null);
             desired = step.Scale;
             if (desired == 0 && reserve is { Keeps: > 0 } && PodAutoscalerLifecycle.IsInactive(pass.Status))
                 return await KeepAsync(pass, target, reserve, cancellation);
@@ -207,8 +205,7 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
             scale = WithReplacements(pass, settings, scale);
         if (scale > 0 && scale < current)
             await SpareBusyAsync(pass, reserve, scale, cancellation);
-        await PutScaleAsync(pass, target, scale, cancellation);
-        return desired;
+        return new ScaleOutcome(desired, await PutScaleAsync(pass, target, scale, cancellation));
     }
 
     /// <summary>Pods that take no more requests are no part of the minimum scale.</summary>
@@ -231,12 +228,17 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
     }
 
     /// <summary>Keeps the idle revision's pods, parked.</summary>
-    private async Task<int> KeepAsync(AutoscalerPass pass, Deployment target, RevisionReserve reserve, CancellationToken cancellation)
+    private async Task<ScaleOutcome> KeepAsync(
+        AutoscalerPass pass,
+        Deployment target,
+        RevisionReserve reserve,
+        CancellationToken cancellation
+    )
     {
         reserve.IsKept = true;
-        await PutScaleAsync(pass, target, reserve.Keeps, cancellation);
+        var written = await PutScaleAsync(pass, target, reserve.Keeps, cancellation);
         await pass.TryAsync(() => _parking.ParkAsync(pass, reserve, cancellation), cancellation);
-        return 0;
+        return new ScaleOutcome(0, written);
     }
 
     /// <summary>Wakes parked pods; returns the scale with pods that start in place of those that stay small.</summary>
@@ -254,19 +256,23 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
         return settings.MaxScale > 0 ? Math.Max(scale, Math.Min(scale + small, settings.MaxScale)) : scale + small;
     }
 
-    private async Task PutScaleAsync(AutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
+    /// <summary>Writes the scale; returns the replicas that the target has then, as far as is known.</summary>
+    private async Task<int> PutScaleAsync(AutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
     {
         var current = target.Spec?.Replicas ?? 1;
         if (scale == current)
-            return;
+            return scale;
+        var written = false;
         await pass.TryAsync(
             async () =>
             {
-                if (await PatchReplicasAsync(pass, target, scale, cancellation) && current == 0)
+                written = await ScaleTarget.PatchReplicasAsync(pass, target, scale, cancellation);
+                if (written && current == 0)
                     _deciders.Written(pass.Key);
             },
             cancellation
         );
+        return written ? scale : current;
     }
 
     private async Task<ScaleStep> TowardsZeroAsync(
@@ -296,80 +302,6 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
             inPath,
             pass.Now,
             reserve is { Keeps: > 0 } ? reserve.Retention : TimeSpan.Zero
-        );
-    }
-
-    /// <summary>The Deployment to scale; null, with a failure recorded in the pass, if there is none.</summary>
-    private Deployment? TargetOf(AutoscalerPass pass)
-    {
-        var target = pass.Object.Spec.ScaleTargetRef;
-        var known = target.Kind == Resources.Deployments.Kind ? _informers.Deployments.Lister.Get(pass.Namespace, target.Name) : null;
-        if (known is null)
-        {
-            pass.Failures.Add(
-                target.Kind == Resources.Deployments.Kind
-                    ? new AwaitedException($"failed to get scale target {target.Name}: the Deployment is not known")
-                    : new InvalidOperationException(
-                        $"failed to get scale target {target.Kind} {target.Name}: only Deployments can be scaled"
-                    )
-            );
-        }
-
-        return known;
-    }
-
-    /// <summary>
-    /// Patches with the resourceVersion that the decision was based on, so that a deposed leader cannot revert the write of a newer one.
-    /// While pods start, the Deployment's status changes faster than any cache: after a conflict the newest version is read and patched
-    /// once more, and after another conflict the reconcile is retried soon, because the ServerlessService and the status must not wait.
-    /// Replicas changed by another client meanwhile were not part of the decision and are left to the next one. Returns whether the target
-    /// has the scale now.
-    /// </summary>
-    private static async Task<bool> PatchReplicasAsync(AutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
-    {
-        try
-        {
-            await PatchOnceAsync(pass, target, scale, cancellation);
-            return true;
-        }
-        catch (KubernetesException refused) when (refused.IsConflict)
-        {
-            // The newest version is read below.
-        }
-
-        var newest = await pass.Client.GetAsync(Resources.Deployments, target.Metadata.Namespace, target.Metadata.Name, cancellation);
-        if (newest.Spec?.Replicas == scale)
-            return true;
-        try
-        {
-            if (newest.Metadata.Uid == target.Metadata.Uid && newest.Spec?.Replicas == target.Spec?.Replicas)
-            {
-                await PatchOnceAsync(pass, newest, scale, cancellation);
-                return true;
-            }
-        }
-        catch (KubernetesException refused) when (refused.IsConflict)
-        {
-            // It changed again.
-        }
-
-        pass.LookAgain(AfterConflict);
-        return false;
-    }
-
-    private static async Task PatchOnceAsync(AutoscalerPass pass, Deployment target, int scale, CancellationToken cancellation)
-    {
-        var body = string.Create(
-            CultureInfo.InvariantCulture,
-            $$$"""{"metadata":{"resourceVersion":"{{{target.Metadata.ResourceVersion}}}"},"spec":{"replicas":{{{scale}}}}}"""
-        );
-        await pass.Client.PatchAsync(
-            Resources.Deployments,
-            target.Metadata.Namespace,
-            target.Metadata.Name,
-            new Patch(PatchType.Merge, body),
-            cancellation,
-            subresource: "scale"
         );
     }
 
@@ -410,8 +342,16 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
             var waiting => PodAutoscalerLifecycle.MarkSksNotReady(pass.Status, waiting?.Message ?? "", pass.Now),
         };
 
-    private void ComputeStatus(AutoscalerPass pass, AutoscalerSettings settings, RevisionReserve? reserve, int want, PodCounts counts)
+    private void ComputeStatus(
+        AutoscalerPass pass,
+        AutoscalerSettings settings,
+        RevisionReserve? reserve,
+        ScaleOutcome scale,
+        PodCounts counts
+    )
     {
+        var want = scale.Desired;
+
         // A new decider has no stats; the previous desired scale remains in effect.
         var keep = want < 0 && pass.Status.DesiredScale >= 0;
         pass.Status = pass.Status with { ActualScale = counts.Ready, DesiredScale = keep ? pass.Status.DesiredScale : want };
@@ -429,6 +369,23 @@ internal sealed class PodAutoscalerReconciler : AutoscalerClassReconciler
 
         _parking.Observe(pass, reserve, want);
 
-        _board.Note(pass.Object, want, counts with { Parked = reserve?.Parked ?? 0 });
+        _board.Note(
+            pass.Object,
+            want,
+            scale.Replicas ?? _target.ReplicasOf(pass),
+            counts with
+            {
+                Parked = reserve?.Parked ?? 0,
+                Finishing = settings.IsEphemeral ? _ephemeral?.Occupied(pass.Key) : null,
+            }
+        );
+    }
+
+    /// <summary>What a reconcile made of a decision.</summary>
+    /// <param name="Desired">The desired scale, with the steps to zero; -1 while unknown.</param>
+    /// <param name="Replicas">The replicas of the scale target after it; null when nothing was written.</param>
+    private readonly record struct ScaleOutcome(int Desired, int? Replicas)
+    {
+        public static ScaleOutcome Unknown => new(-1, null);
     }
 }

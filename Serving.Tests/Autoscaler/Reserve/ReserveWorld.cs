@@ -66,6 +66,9 @@ internal sealed class ReserveWorld : IMetricSource, IActivatorProbe
 
     public bool? IsPaused { get; private set; }
 
+    /// <summary>What metrics export; the next leader begins with an empty one.</summary>
+    public PodCountBoard Board { get; private set; } = new();
+
     public PodAutoscalerStatus Status => Cluster.Find(Resources.PodAutoscalers, "ns", _name)!.Status;
 
     public int Replicas => Cluster.Find(Resources.Deployments, "ns", _name + "-deployment")!.Spec!.Replicas ?? 1;
@@ -107,6 +110,7 @@ internal sealed class ReserveWorld : IMetricSource, IActivatorProbe
     /// <summary>Another process becomes leader: nothing is remembered.</summary>
     public void Restart()
     {
+        Board = new PodCountBoard();
         _deciders = new Deciders(
             this,
             key => RevisionPods.Count(_informers.Pods.Lister, key.Namespace, key.Name).Ready,
@@ -118,7 +122,7 @@ internal sealed class ReserveWorld : IMetricSource, IActivatorProbe
             () => Config,
             _deciders,
             this,
-            new PodCountBoard(),
+            Board,
             Events,
             Time,
             new Parking(Events, _ => Task.FromResult(IsResizeServed), Time),
