@@ -1,4 +1,6 @@
 using Microsoft.Extensions.Logging;
+using Serving.Api.Autoscaling;
+using Serving.Api.Conditions;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.Api.WellKnown;
@@ -159,6 +161,7 @@ internal sealed class AutoscalerShard : IServingModule
         var config = _config.Current;
         var settings = new AutoscalerSettings(autoscaler, config.Autoscaler, config.Reserve);
         var bounds = ScaleBounds.Of(settings, autoscaler.Status);
+        var row = Board.Find(key);
         return new ScalingExplanation
         {
             Metric = spec.ScalingMetric,
@@ -184,7 +187,11 @@ internal sealed class AutoscalerShard : IServingModule
             LowerBound = bounds.Least,
             UpperBound = bounds.Most,
             Bounded = steps is { } decided ? bounds.Apply(decided.DesiredPods) : null,
-            Requested = Board.Find(key)?.Wanted,
+            Wanted = row?.Wanted,
+            Requested = row?.Requested,
+            Reserve = ReserveOf(autoscaler, settings, config.Autoscaler.EnableScaleToZero, row?.Counts.Parked ?? 0),
+            MaxRequestsPerPod = settings.IsEphemeral ? EphemeralPods.MaxRequests(autoscaler.Metadata.Annotations) : null,
+            Finishing = row?.Counts.Finishing,
             CollectionFailure = _collector.FailureOf(key),
             History = Deciders.HistoryOf(key),
         };
@@ -226,6 +233,27 @@ internal sealed class AutoscalerShard : IServingModule
             _ephemeral.Clear();
             Board.Clear();
         }
+    }
+
+    private ReserveExplanation? ReserveOf(PodAutoscaler autoscaler, AutoscalerSettings settings, bool scalesToZero, int parked)
+    {
+        var deployment = _informers.Deployments.Lister.Get(autoscaler.Metadata.Namespace, autoscaler.Spec.ScaleTargetRef.Name);
+        if (settings.Reserve.Scale == 0 || deployment?.Spec?.Template?.Spec is not { } template)
+            return null;
+
+        var plan = ReservePlan.Of(template, settings.Reserve);
+        var reserve = new RevisionReserve(settings, plan, plan, scalesToZero, []);
+        var condition = ConditionSet.Get(autoscaler.Status.Conditions, PodAutoscalerLifecycle.Parked);
+        return new ReserveExplanation(
+            settings.Reserve.Scale,
+            reserve.Keeps,
+            parked,
+            reserve.ParksAfter,
+            Parking.Sizes(plan, parked: true),
+            Parking.Sizes(plan, parked: false),
+            reserve.Off?.Reason ?? condition?.Reason ?? "",
+            reserve.Off?.Message ?? condition?.Message ?? ""
+        );
     }
 
     private static IEnumerable<ObjectKey> RevisionOf(Pod pod) =>

@@ -1,6 +1,7 @@
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Api;
+using Serving.Dataplane.Inspection;
 using Serving.StatusPages.Models;
 using Serving.StatusPages.Pages;
 using Serving.StatusPages.Sources;
@@ -85,6 +86,7 @@ public sealed class ScalingPageTests
             _world.Explanation(_world.Decision() with { DesiredPods = 0 }) with
             {
                 Bounded = 0,
+                Wanted = 0,
                 Requested = 1,
             }
         );
@@ -136,6 +138,143 @@ public sealed class ScalingPageTests
 
         Build().Parameters.Should().HaveCountGreaterThan(12).And.OnlyContain(row => row.Result.Length > 0 && row.Why.Length > 0);
     }
+
+    [Test]
+    public void A_parked_revision_says_that_its_pods_stay_and_why()
+    {
+        _world.PutPod("hello-00001-a", "hello-00001", "hello");
+        _world.Scaling = new(
+            true,
+            null,
+            null,
+            Idle() with
+            {
+                Requested = 1,
+                Reserve = Reserve("1 pod parked with requests of 20m CPU instead of 525m CPU.") with { Parked = 1 },
+            }
+        );
+
+        var page = Build();
+
+        page.Summary.Should().Be("1 pod ready, of which 1 parked: there is no traffic, and the first request wakes them.");
+        Step(page, "Parked pods").Should().Be("1 of 1 parked: 1 pod parked with requests of 20m CPU instead of 525m CPU.");
+        Step(page, "Requested from Kubernetes").Should().StartWith("1 pod: There is no traffic: parked pods stay instead of none");
+        page.Parameters.Select(row => $"{row.Title}: {row.Result}")
+            .Should()
+            .Contain(["reserve-scale: 1", "reserve-after: 5m", "Size of a parked pod: 20m CPU"]);
+    }
+
+    [Test]
+    public void The_last_pod_before_it_is_parked_is_on_its_way()
+    {
+        _world.Scaling = new(
+            true,
+            null,
+            null,
+            Idle() with
+            {
+                Requested = 1,
+                Reserve = Reserve("1 pod is parked after 300s without requests."),
+            }
+        );
+
+        var page = Build();
+
+        Step(page, "Parked pods").Should().Be("0 of 1 parked: 1 pod is parked after 300s without requests.");
+        Step(page, "Requested from Kubernetes").Should().Contain("the last pod stays until");
+    }
+
+    [Test]
+    public void A_new_leader_explains_parked_pods_without_stats()
+    {
+        _world.Scaling = new(
+            true,
+            null,
+            null,
+            _world.Explanation() with
+            {
+                Wanted = 0,
+                Requested = 1,
+                Reserve = Reserve("1 pod parked.") with { Parked = 1 },
+            }
+        );
+
+        var page = Build();
+
+        page.Summary.Should().Contain("parked");
+        page.Steps.Select(step => step.Title).Should().Equal("Load", "Parked pods", "Requested from Kubernetes");
+    }
+
+    [Test]
+    public void Pods_in_reserve_explain_why_more_are_requested_than_wanted()
+    {
+        _world.Scaling = new(
+            true,
+            null,
+            null,
+            _world.Explanation(_world.Decision() with { DesiredPods = 1 }) with
+            {
+                Requested = 3,
+                Reserve = Reserve("3 pods are parked after 300s without requests.") with { Scale = 3, Keeps = 3 },
+            }
+        );
+
+        var page = Build();
+
+        Step(page, "Parked pods").Should().StartWith("at least 3 pods: 3 pods stay when the revision is idle");
+        Step(page, "Requested from Kubernetes").Should().StartWith("3 pods: 1 as decided, and 2 more: pods in reserve");
+    }
+
+    [Test]
+    public void A_setting_that_forbids_parked_pods_is_named()
+    {
+        _world.Scaling = new(
+            true,
+            null,
+            null,
+            _world.Explanation(_world.Decision()) with
+            {
+                Reserve = Reserve("min-scale is 1, so that many pods stay at full size; remove it to park pods.") with { Keeps = 0 },
+            }
+        );
+
+        var page = Build();
+
+        Step(page, "Parked pods").Should().Be("none: min-scale is 1, so that many pods stay at full size; remove it to park pods.");
+        Step(page, "Requested from Kubernetes").Should().Be("3 pods: As decided.");
+    }
+
+    [Test]
+    public void Pods_that_take_no_more_requests_explain_those_that_stand_in_for_them()
+    {
+        _world.Scaling = new(
+            true,
+            null,
+            null,
+            _world.Explanation(_world.Decision() with { DesiredPods = 2 }) with
+            {
+                Requested = 3,
+                MaxRequestsPerPod = 1,
+                Finishing = 1,
+            }
+        );
+
+        var page = Build();
+
+        Step(page, "Pods that are replaced").Should().StartWith("1 pod finishing: A pod is replaced when it has served 1 request.");
+        Step(page, "Requested from Kubernetes")
+            .Should()
+            .Be("3 pods: 2 as decided, and 1 more: in place of pods that take no more requests.");
+        page.Parameters.Should().ContainSingle(row => row.Title == "max-requests-per-pod" && row.Result == "1");
+    }
+
+    private ScalingExplanation Idle() => _world.Explanation(_world.Decision() with { DesiredPods = 0 }) with { Bounded = 0, Wanted = 0 };
+
+    private static ReserveExplanation Reserve(string message) =>
+        new(1, 1, 0, TimeSpan.FromMinutes(5), "20m CPU", "525m CPU", "Awake", message);
+
+    private static string Step(ScalingPage page, string title) =>
+        page.Steps.Single(step => step.Title == title) is var step ? $"{step.Result}: {step.Why}" : "";
 
     private ScalingPage Build() => (ScalingPage)new ScalingBuilder(_world.Caches, _world, _world.Time).Build("default", "hello-00001");
 }

@@ -179,7 +179,11 @@ internal sealed class StatusWorld : IScalingSource, IRouteSource, IProcessSource
             LowerBound = 0,
             UpperBound = 5,
             Bounded = decision?.DesiredPods,
+            Wanted = decision?.DesiredPods,
             Requested = decision?.DesiredPods,
+            Reserve = null,
+            MaxRequestsPerPod = null,
+            Finishing = null,
             CollectionFailure = null,
             History = null,
         };

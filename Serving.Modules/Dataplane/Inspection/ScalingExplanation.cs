@@ -73,7 +73,20 @@ public sealed record ScalingExplanation
     public required int? Bounded { get; init; }
 
     /// <summary>The scale of the last reconcile, with the steps to zero; null while it is unknown.</summary>
+    public required int? Wanted { get; init; }
+
+    /// <summary>The replicas that were requested from Kubernetes: those that are wanted, and those that are parked, kept in reserve, or
+    /// stand in for pods that take no more requests; null while unknown.</summary>
     public required int? Requested { get; init; }
+
+    /// <summary>The pods that it keeps parked while it is idle; null when its settings ask for none.</summary>
+    public required ReserveExplanation? Reserve { get; init; }
+
+    /// <summary>The number of requests after which a pod is replaced; null for no limit.</summary>
+    public required int? MaxRequestsPerPod { get; init; }
+
+    /// <summary>Pods that take no more requests and still serve some; null unless pods are replaced.</summary>
+    public required int? Finishing { get; init; }
 
     /// <summary>Why collecting stats fails; null when it does not.</summary>
     public required string? CollectionFailure { get; init; }

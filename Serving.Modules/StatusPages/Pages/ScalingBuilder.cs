@@ -66,10 +66,12 @@ internal sealed class ScalingBuilder(IInformerCaches caches, IScalingSource? sca
             (_, { DecidesHere: false }) => "The autoscaler of this process is not running yet.",
             (_, { Explanation: null }) =>
                 "This process decides the scale of this revision, but has no decider for it yet: its Services are still being created.",
+            (_, { Explanation: { Wanted: 0, Reserve: { Keeps: > 0, Parked: > 0 } reserve } }) =>
+                $"{Show.Count(ready, "pod")} ready, of which {Show.Number(reserve.Parked)} parked: there is no traffic, and the first request wakes them.",
             (_, { Explanation.Decision: null }) => "This process decides the scale of this revision, and waits for the first stats.",
             (_, { Explanation: { Decision.PanickingSince: not null } e }) =>
-                $"{Show.Count(ready, "pod")} ready, {Show.Number(e.Requested ?? wanted ?? 0)} wanted. The load surged: in panic mode the scale only rises.",
+                $"{Show.Count(ready, "pod")} ready, {Show.Number(e.Wanted ?? wanted ?? 0)} wanted. The load surged: in panic mode the scale only rises.",
             (_, { Explanation: { Decision: { } made } e }) =>
-                $"{Show.Count(ready, "pod")} ready, {Show.Number(e.Requested ?? wanted ?? 0)} wanted, for a load of {Show.Number(made.Stable)} and a target of {Show.Number(e.Target)} per pod.",
+                $"{Show.Count(ready, "pod")} ready, {Show.Number(e.Wanted ?? wanted ?? 0)} wanted, for a load of {Show.Number(made.Stable)} and a target of {Show.Number(e.Target)} per pod.",
         };
 }

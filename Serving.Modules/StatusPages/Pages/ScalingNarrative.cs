@@ -24,6 +24,9 @@ internal static class ScalingNarrative
                         ? $"There are no stats, because collecting them fails: {failure}"
                         : "There are no stats yet: neither an activator has reported requests, nor was a pod scraped."
                 ),
+                .. ReserveSteps(explanation),
+                .. EphemeralSteps(explanation),
+                .. explanation.Requested is null ? [] : new[] { Replicas(explanation) },
             ];
         }
 
@@ -35,7 +38,9 @@ internal static class ScalingNarrative
             PanicMode(explanation, made, now),
             Delay(explanation, made),
             Bounds(explanation, made),
-            Zero(explanation),
+            .. ReserveSteps(explanation),
+            .. EphemeralSteps(explanation),
+            Replicas(explanation),
             Burst(explanation, made, mode),
         ];
     }
@@ -88,7 +93,36 @@ internal static class ScalingNarrative
                     ? $"After a stable window without traffic; the last pod stays at most {Duration(e.ScaleToZeroGracePeriod)} until activators are in the path, and at least {Duration(e.LastPodRetention)}."
                     : "One pod always stays."
             ),
+            .. ReserveParameters(e),
+            .. EphemeralParameters(e),
         ];
+
+    private static IEnumerable<ReasoningStep> ReserveParameters(ScalingExplanation e)
+    {
+        if (e.Reserve is not { } reserve)
+        {
+            yield break;
+        }
+
+        yield return new(
+            "reserve-scale",
+            Number(reserve.Scale),
+            "The pods that stay parked while the revision is idle, and the least while it serves requests."
+        );
+        yield return new("reserve-after", Duration(reserve.After), "How long without requests before pods are parked.");
+        if (reserve.ParkedSize.Length > 0)
+        {
+            yield return new("Size of a parked pod", reserve.ParkedSize, $"What it requests instead of {reserve.FullSize}.");
+        }
+    }
+
+    private static IEnumerable<ReasoningStep> EphemeralParameters(ScalingExplanation e)
+    {
+        if (e.MaxRequestsPerPod is { } most)
+        {
+            yield return new("max-requests-per-pod", Number(most), "The requests that one pod serves before another takes its place.");
+        }
+    }
 
     private static ReasoningStep Load(ScalingExplanation e, ScalingDecision made) =>
         new(
@@ -149,22 +183,76 @@ internal static class ScalingNarrative
         );
     }
 
-    private static ReasoningStep Zero(ScalingExplanation e) =>
+    private static IEnumerable<ReasoningStep> ReserveSteps(ScalingExplanation e)
+    {
+        if (e.Reserve is not { } reserve)
+        {
+            yield break;
+        }
+
+        var told = Told(reserve);
+        yield return reserve.Keeps == 0 ? new("Parked pods", "none", told)
+        : e.Wanted == 0 ? new("Parked pods", $"{Number(reserve.Parked)} of {Number(reserve.Keeps)} parked", told)
+        : new(
+            "Parked pods",
+            $"at least {Count(reserve.Keeps, "pod")}",
+            $"{Count(reserve.Keeps, "pod")} stay when the revision is idle, so it has as many now. {told}"
+        );
+    }
+
+    private static string Told(ReserveExplanation reserve) =>
+        reserve.Message.Length > 0 ? reserve.Message : "The PodAutoscaler has no condition Parked yet.";
+
+    private static IEnumerable<ReasoningStep> EphemeralSteps(ScalingExplanation e)
+    {
+        if (e.MaxRequestsPerPod is not { } most)
+        {
+            yield break;
+        }
+
+        var served = $"A pod is replaced when it has served {Count(most, "request")}.";
+        yield return e.Finishing is { } finishing and > 0
+            ? new(
+                "Pods that are replaced",
+                $"{Count(finishing, "pod")} finishing",
+                $"{served} A pod that takes no more and still serves its last requests is no part of min-scale: another stands in for it, within max-scale."
+            )
+            : new("Pods that are replaced", "none now", served);
+    }
+
+    private static ReasoningStep Replicas(ScalingExplanation e) =>
         e.Requested is not { } requested
             ? new("Requested from Kubernetes", "unknown", "The revision is still being activated, or was not reconciled yet.")
-            : new(
-                "Requested from Kubernetes",
-                Count(requested, "pod"),
-                (e.Bounded, requested) switch
-                {
-                    (0, 0) => "There is no traffic, and activators take the next request.",
-                    (0, _) when !e.ScalesToZero => "Scaling to zero is disabled.",
-                    (0, _) =>
-                        "There is no traffic, but the last pod stays until the revision was idle for a stable window and activators are in the path.",
-                    var (bounded, now) when bounded == now => "As decided.",
-                    _ => "The next reconcile applies the decision.",
-                }
-            );
+            : new("Requested from Kubernetes", Count(requested, "pod"), WhySo(e, requested));
+
+    private static string WhySo(ScalingExplanation e, int requested) =>
+        (e.Bounded ?? e.Wanted, e.Wanted, requested) switch
+        {
+            (_, null, _) => "The replicas of the Deployment; they stay until there is a decision.",
+            (0, 0, 0) => "There is no traffic, and activators take the next request.",
+            (0, 0, _) when IsKept(e, requested) =>
+                "There is no traffic: parked pods stay instead of none, and activators take the next request.",
+            (0, _, _) when !e.ScalesToZero => "Scaling to zero is disabled.",
+            (0, _, _) =>
+                "There is no traffic, but the last pod stays until the revision was idle for a stable window and activators are in the path.",
+            var (bounded, wanted, now) when bounded == wanted && wanted == now => "As decided.",
+            var (bounded, wanted, now) when bounded == wanted && now > wanted && MoreBecause(e) is { } why =>
+                $"{Number(wanted!.Value)} as decided, and {Number(now - wanted.Value)} more: {why}.",
+            _ => "The next reconcile applies the decision.",
+        };
+
+    /// <summary>Whether the pods of an idle revision are those that it keeps parked, and not the last one on its way to zero.</summary>
+    private static bool IsKept(ScalingExplanation e, int requested) =>
+        e.Reserve is { Keeps: > 0, Parked: > 0 } reserve && requested >= reserve.Keeps;
+
+    private static string? MoreBecause(ScalingExplanation e) =>
+        (e.Reserve is { Keeps: > 0 }, e.Finishing is > 0) switch
+        {
+            (true, true) => "pods in reserve, and pods in place of those that take no more requests",
+            (true, false) => "pods in reserve, or in place of parked ones that do not get their full size",
+            (false, true) => "in place of pods that take no more requests",
+            _ => null,
+        };
 
     private static ReasoningStep Burst(ScalingExplanation e, ScalingDecision made, string mode)
     {
