@@ -22,6 +22,24 @@ public sealed class RedactionTests
     [TestCase("anything", "-----BEGIN PRIVATE KEY-----\ns3cr3tValue")]
     [TestCase("collector.password", "s3cr3tValue")]
     [TestCase("access-key", "s3cr3tValue")]
+    [TestCase("token", "s3cr3tValue")]
+    [TestCase("access-token", "s3cr3tValue")]
+    [TestCase("client-token", "s3cr3tValue")]
+    [TestCase("clientToken", "s3cr3tValue")]
+    [TestCase("collector.token.value", "s3cr3tValue")]
+    [TestCase("CLIENT_SECRET", "s3cr3tValue")]
+    [TestCase("clientSecret", "s3cr3tValue")]
+    [TestCase("db-password", "s3cr3tValue")]
+    [TestCase("passphrase", "s3cr3tValue")]
+    [TestCase("aws.credentials", "s3cr3tValue")]
+    [TestCase("apiKey", "s3cr3tValue")]
+    [TestCase("API_KEY", "s3cr3tValue")]
+    [TestCase("privateKey", "s3cr3tValue")]
+    [TestCase("private_key", "s3cr3tValue")]
+    [TestCase("signing-key", "s3cr3tValue")]
+    [TestCase("Authorization", "s3cr3tValue")]
+    [TestCase("args", "--client-token=s3cr3tValue")]
+    [TestCase("args", "private-key: s3cr3tValue")]
     public void Hides_what_looks_like_a_secret(string key, string value) =>
         Redaction.Apply(key, value).Should().Contain(Redaction.Hidden).And.NotContain(Secret);
 
@@ -30,6 +48,13 @@ public sealed class RedactionTests
     [TestCase("queue-sidecar-image", "ghcr.io/knative/queue@sha256:abc")]
     [TestCase("domain-template", "{{.Name}}.{{.Namespace}}.{{.Domain}}")]
     [TestCase("stable-window", "1m0s")]
+    [TestCase("secret-name", "routing-serving-certs")]
+    [TestCase("token-file", "/var/run/secrets/token")]
+    [TestCase("tokenizer", "bpe")]
+    [TestCase("key", "value")]
+    [TestCase("partition-key", "region")]
+    [TestCase("--metrics-auth", "true")]
+    [TestCase("--kubeconfig", "/home/me/.kube/config")]
     public void Leaves_the_rest(string key, string value) => Redaction.Apply(key, value).Should().Be(value);
 
     [Test]

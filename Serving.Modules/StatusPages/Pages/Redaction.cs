@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text.RegularExpressions;
 
 namespace Serving.StatusPages.Pages;
@@ -14,12 +15,54 @@ internal static partial class Redaction
     /// <summary>The longest value that is shown.</summary>
     public const int MostCharacters = 2000;
 
+    private static readonly FrozenSet<string> Secrets = FrozenSet.Create(
+        StringComparer.Ordinal,
+        "password",
+        "passwords",
+        "passwd",
+        "passphrase",
+        "secret",
+        "secrets",
+        "token",
+        "tokens",
+        "credential",
+        "credentials",
+        "bearer",
+        "authorization",
+        "apikey",
+        "accesskey",
+        "privatekey"
+    );
+
+    /// <summary>Words that make a following <c>key</c> a secret.</summary>
+    private static readonly FrozenSet<string> Keys = FrozenSet.Create(
+        StringComparer.Ordinal,
+        "access",
+        "api",
+        "auth",
+        "encryption",
+        "private",
+        "signing"
+    );
+
+    /// <summary>Last words of keys that say something about a secret and do not contain it.</summary>
+    private static readonly FrozenSet<string> AboutSecrets = FrozenSet.Create(
+        StringComparer.Ordinal,
+        "audience",
+        "audiences",
+        "file",
+        "name",
+        "namespace",
+        "path",
+        "selector"
+    );
+
     /// <summary>The value of a key without secrets, cut to <see cref="MostCharacters"/>.</summary>
     public static string Apply(string key, string value)
     {
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(value);
-        if (value.Length > 0 && SecretKey().IsMatch(key))
+        if (value.Length > 0 && NamesSecret(key))
         {
             return Hidden;
         }
@@ -37,21 +80,32 @@ internal static partial class Redaction
         return Pem().Replace(value, Hidden);
     }
 
+    /// <summary>Whether a key names a secret by one of its words, and not only where one is or for whom, such as
+    /// <c>queue-sidecar-token-audiences</c>.</summary>
+    private static bool NamesSecret(string key)
+    {
+        var words = Word().Matches(key).Select(static word => word.Value.ToLowerInvariant()).ToList();
+        return words.Count > 0
+            && !AboutSecrets.Contains(words[^1])
+            && (
+                words.Exists(Secrets.Contains)
+                || words.Zip(words.Skip(1)).Any(static pair => pair.Second == "key" && Keys.Contains(pair.First))
+            );
+    }
+
     private static string Cut(string value) =>
         value.Length <= MostCharacters ? value : string.Concat(value.AsSpan(0, MostCharacters), $"… ({value.Length} characters)");
 
-    [GeneratedRegex(
-        @"(^|[._-])(password|passwd|secret|credentials?|api-?key|access-?key|private-?key|bearer|auth-?token|authorization)($|[._-])",
-        RegexOptions.IgnoreCase
-    )]
-    private static partial Regex SecretKey();
+    /// <summary>The words of a key, also of one in camel case.</summary>
+    [GeneratedRegex("[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")]
+    private static partial Regex Word();
 
     /// <summary>Up to the last @ before the path: a password may contain one.</summary>
     [GeneratedRegex(@"([a-z][a-z0-9+.-]*://)[^/?#\s]*@", RegexOptions.IgnoreCase)]
     private static partial Regex UserInfo();
 
     [GeneratedRegex(
-        @"((?:password|passwd|secret|token|api[_-]?key|access[_-]?key|signature|sig|sas|authorization)[""']?\s*[=:]\s*[""']?)[^\s&;,""']+",
+        @"((?:password|passwd|passphrase|secret|token|credentials?|api[_-]?key|access[_-]?key|private[_-]?key|signature|sig|sas|authorization)[""']?\s*[=:]\s*[""']?)[^\s&;,""']+",
         RegexOptions.IgnoreCase
     )]
     private static partial Regex Assignment();
