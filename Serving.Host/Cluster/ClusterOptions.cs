@@ -1,4 +1,5 @@
 using System.Net;
+using Serving.StatusPages.Sources;
 
 namespace Serving.Host.Cluster;
 
@@ -47,4 +48,7 @@ internal sealed record ClusterOptions(string? Kubeconfig, string? Context, IRead
 
     /// <summary>Whether metrics require authorization by the cluster.</summary>
     public bool MetricsAuth { get; init; } = true;
+
+    /// <summary>The settings as they were read, for display.</summary>
+    public IReadOnlyList<ProcessSetting> Settings { get; init; } = [];
 }

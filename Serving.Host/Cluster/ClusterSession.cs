@@ -6,6 +6,7 @@ using Serving.Activator;
 using Serving.Autoscaler;
 using Serving.Host.Composition;
 using Serving.Host.Local;
+using Serving.Host.Settings;
 using Serving.Kubernetes.Access;
 using Serving.Kubernetes.Client;
 using Serving.Kubernetes.Hosting;
@@ -102,6 +103,8 @@ internal sealed class ClusterSession(ClusterOptions options)
             TrustedHops = options.GatewayTrustedHops,
         };
 
+        var drainDelay = options.DrainDelay ?? (IsPod ? PodDrainDelay : TimeSpan.Zero);
+
         // The host delays once for all of its modules.
         var activator = new ActivatorOptions(environment.PodIP) { ListenAddress = address, DrainDelay = TimeSpan.Zero };
         return new ControlPlaneOptions(
@@ -113,7 +116,7 @@ internal sealed class ClusterSession(ClusterOptions options)
             ResolveDigests: true,
             hosting with
             {
-                DrainDelay = options.DrainDelay ?? (IsPod ? PodDrainDelay : TimeSpan.Zero),
+                DrainDelay = drainDelay,
                 StopTimeout = IsPod ? PodDrainTimeout + PodDrainDelay : hosting.StopTimeout,
             },
             SharesAutoscaler: options.Leases == LeaseScheme.Own,
@@ -124,6 +127,7 @@ internal sealed class ClusterSession(ClusterOptions options)
             Election = (waits, cancellation) => ReadElectionAsync(configuration, environment, loggers, waits, cancellation),
             Health = new IPEndPoint(address, options.HealthPort),
             StatusPages = options.StatusPages,
+            Settings = [.. EffectiveSettings.Of(options, environment, IsPod, drainDelay, Variable)],
             GracePeriod = IsPod ? PodGracePeriod : null,
         };
     }

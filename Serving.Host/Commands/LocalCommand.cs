@@ -87,6 +87,8 @@ internal static class LocalCommand
             {
                 var settings = SettingsReader.Read(LocalSettings.Section, parsed, new LocalSettings.Validator());
                 var options = settings.ToOptions(parsed.GetValue(apply) ?? [], parsed.GetValue(image) ?? [], Console.IsOutputRedirected);
+                var shown = SettingsReader.Describe(LocalSettings.Section, parsed, settings);
+                options = options with { Settings = [.. EffectiveSettings.Of(options, shown)] };
                 return await new LocalSession(options).RunAsync(cancellation);
             }
         );

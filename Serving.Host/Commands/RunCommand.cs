@@ -127,7 +127,8 @@ internal static class RunCommand
         command.SetAction(
             async (parsed, cancellation) =>
             {
-                var options = SettingsReader.Read(RunSettings.Section, parsed, new RunSettings.Validator()).ToOptions();
+                var settings = SettingsReader.Read(RunSettings.Section, parsed, new RunSettings.Validator());
+                var options = settings.ToOptions() with { Settings = SettingsReader.Describe(RunSettings.Section, parsed, settings) };
                 return await new ClusterSession(options).RunAsync(cancellation);
             }
         );

@@ -154,7 +154,7 @@ internal sealed class ControlPlane : IAsyncDisposable
 
         if (options.StatusPages)
         {
-            services.AddStatusPages(election);
+            services.AddStatusPages(election, options.Settings);
         }
 
         services.AddModuleHost(options, election);

@@ -3,6 +3,7 @@ using Serving.Activator;
 using Serving.Autoscaler;
 using Serving.Kubernetes.Hosting;
 using Serving.Networking.Gateway;
+using Serving.StatusPages.Sources;
 using Serving.Webhook;
 
 namespace Serving.Host.Composition;
@@ -38,6 +39,9 @@ internal sealed record ControlPlaneOptions(
 
     /// <summary>Whether the port of the probes also serves the status pages.</summary>
     public bool StatusPages { get; init; }
+
+    /// <summary>The settings of the process, for display.</summary>
+    public IReadOnlyList<ProcessSetting> Settings { get; init; } = [];
 
     /// <summary>The address of the probes.</summary>
     public required IPEndPoint Health { get; init; }

@@ -98,6 +98,7 @@ internal sealed class LocalControlPlane : IAsyncDisposable
             Election = election is null ? null : (_, _) => Task.FromResult(election),
             Health = new IPEndPoint(environment.ListenAddress, ControlPlane.HealthPort),
             StatusPages = local.StatusPages,
+            Settings = local.Settings,
         };
         _modules = ControlPlane.Create(options, environment, own, logging, time);
         View = new ClusterView(_modules.Informers, _modules.Statistics.Requests);

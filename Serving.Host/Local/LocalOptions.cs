@@ -1,3 +1,5 @@
+using Serving.StatusPages.Sources;
+
 namespace Serving.Host.Local;
 
 /// <summary>The command line of <c>local</c>.</summary>
@@ -26,6 +28,9 @@ internal sealed record LocalOptions(
 
     /// <summary>Whether the control plane serves its status pages.</summary>
     public bool StatusPages { get; init; } = true;
+
+    /// <summary>The settings as they were read, for display.</summary>
+    public IReadOnlyList<ProcessSetting> Settings { get; init; } = [];
 
     /// <summary>The API server.</summary>
     public const string ApiServer = "apiserver";

@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Configuration.EnvironmentVariables;
 using Microsoft.Extensions.Options;
+using Serving.StatusPages.Sources;
 
 namespace Serving.Host.Settings;
 
@@ -40,8 +42,47 @@ internal static class SettingsReader
         return settings;
     }
 
+    /// <summary>The settings that <see cref="Read{T}(string, ParseResult, IValidateOptions{T})"/> returned, and where each comes from; in
+    /// the order of their declaration.</summary>
+    public static IReadOnlyList<ProcessSetting> Describe<T>(string section, ParseResult parsed, T settings)
+        where T : class, new() => Describe(section, Lower(AppContext.BaseDirectory), parsed, settings);
+
+    /// <summary>Describes with other sources below the command line than those of the process.</summary>
+    internal static IReadOnlyList<ProcessSetting> Describe<T>(string section, IConfigurationRoot lower, ParseResult parsed, T settings)
+        where T : class, new()
+    {
+        var given = Given<T>(section, parsed).Select(static pair => pair.Key).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return
+        [
+            .. typeof(T)
+                .GetProperties()
+                .Select(setting => new ProcessSetting(
+                    OptionOf(setting.Name),
+                    TextOf(setting.GetValue(settings)),
+                    given.Contains($"{section}:{setting.Name}") ? "command line" : SourceOf(lower, section, setting.Name)
+                )),
+        ];
+    }
+
+    private static string TextOf(object? value) =>
+        value is bool flag
+            ? flag
+                ? "true"
+                : "false"
+            : Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+
+    /// <summary>The last provider that has the setting wins.</summary>
+    private static string SourceOf(IConfigurationRoot lower, string section, string name) =>
+        lower.Providers.LastOrDefault(provider => provider.TryGet($"{section}:{name}", out _)) switch
+        {
+            null => ProcessSetting.Default,
+            EnvironmentVariablesConfigurationProvider => $"environment: {Prefix}{section.ToUpperInvariant()}__{name.ToUpperInvariant()}",
+            FileConfigurationProvider file => file.Source.Path ?? FileName,
+            _ => "configuration",
+        };
+
     /// <summary>The sources below the command line.</summary>
-    internal static IConfiguration Lower(string folder)
+    internal static IConfigurationRoot Lower(string folder)
     {
         try
         {
@@ -78,6 +119,11 @@ internal static class SettingsReader
         string.Concat(
             option.Split('-', StringSplitOptions.RemoveEmptyEntries).Select(static word => char.ToUpperInvariant(word[0]) + word[1..])
         );
+
+    /// <summary>Maps <c>GatewayPort</c> to <c>--gateway-port</c>.</summary>
+    private static string OptionOf(string name) =>
+        string.Concat(name.Select(static letter => char.IsUpper(letter) ? $"-{char.ToLowerInvariant(letter)}" : $"{letter}"))
+            .Insert(0, "-");
 
     private static IEnumerable<string> ProblemsOf<T>(IConfigurationSection values)
     {

@@ -20,7 +20,12 @@ internal static class StatusPageServices
     /// <summary>Adds the pages; the port of the probes serves them.</summary>
     /// <param name="services">Contains every module that the pages are about.</param>
     /// <param name="election">The Leases.</param>
-    public static IServiceCollection AddStatusPages(this IServiceCollection services, Election election) =>
+    /// <param name="settings">The settings of the process.</param>
+    public static IServiceCollection AddStatusPages(
+        this IServiceCollection services,
+        Election election,
+        IReadOnlyList<ProcessSetting> settings
+    ) =>
         services.AddSingleton(provider =>
         {
             var time = provider.GetRequiredService<TimeProvider>();
@@ -36,7 +41,8 @@ internal static class StatusPageServices
                     static () => WorkQueueMetrics.States,
                     new ProcessSource(provider.GetRequiredService<ProcessHealth>(), environment, election, time.GetUtcNow()),
                     provider.GetService<AutoscalerModule>() is { } autoscaler ? new ScalingSource(autoscaler, election, Holder) : null,
-                    new RouteSource(provider.GetService<GatewayModule>())
+                    new RouteSource(provider.GetService<GatewayModule>()),
+                    settings
                 ),
                 provider.GetRequiredService<ILoggerFactory>(),
                 time

@@ -7,6 +7,8 @@ using Serving.Host.Cluster;
 using Serving.Host.Composition;
 using Serving.Host.Local;
 using Serving.Host.Settings;
+using Serving.Kubernetes.Hosting;
+using Serving.StatusPages.Sources;
 
 namespace Serving.Tests.Host;
 
@@ -152,6 +154,83 @@ public sealed class SettingsTests
         }
     }
 
+    [Test]
+    public void Each_setting_says_where_it_comes_from_and_what_stands_in_for_it()
+    {
+        var folder = Directory.CreateTempSubdirectory("settings");
+        try
+        {
+            File.WriteAllText(Path.Combine(folder.FullName, "appsettings.json"), """{"Run":{"GatewayPort":1001,"HealthPort":1002}}""");
+            Environment.SetEnvironmentVariable("SERVING_RUN__GATEWAYHTTPSPORT", "2002");
+            var lower = SettingsReader.Lower(folder.FullName);
+            var parsed = CommandLine.Create().Parse(["run", "--health-port", "3003", "--leases=knative", "--status-pages"]);
+            var settings = SettingsReader.Read(RunSettings.Section, lower, parsed, new RunSettings.Validator());
+            var options = settings.ToOptions() with { Settings = SettingsReader.Describe(RunSettings.Section, lower, parsed, settings) };
+
+            var effective = EffectiveSettings
+                .Of(
+                    options,
+                    new ClusterEnvironment("knative-serving", "cluster.local", "serving-0", IPAddress.Loopback),
+                    isPod: true,
+                    TimeSpan.FromSeconds(15),
+                    static name => name == "POD_NAME" ? "serving-0" : null
+                )
+                .ToList();
+
+            effective
+                .Should()
+                .Contain([
+                    new ProcessSetting("--health-port", "3003", "command line"),
+                    new ProcessSetting("--leases", "knative", "command line"),
+                    new ProcessSetting("--status-pages", "true", "command line"),
+                    new ProcessSetting("--gateway-https-port", "2002", "environment: SERVING_RUN__GATEWAYHTTPSPORT"),
+                    new ProcessSetting("--gateway-port", "1001", "appsettings.json"),
+                    new ProcessSetting("--metrics-auth", "true", ProcessSetting.Default),
+                    new ProcessSetting("--modules", string.Join(", ", ControlPlane.AllModules), ProcessSetting.Default),
+                    new ProcessSetting("--bind", "127.0.0.1", ProcessSetting.Default),
+                    new ProcessSetting("--drain-delay", "15", ProcessSetting.Default),
+                    new ProcessSetting("--kubeconfig", "the account of the pod", ProcessSetting.Default),
+                    new ProcessSetting("POD_NAME", "serving-0", "environment: POD_NAME"),
+                    new ProcessSetting("SYSTEM_NAMESPACE", "knative-serving", ProcessSetting.Default),
+                ]);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("SERVING_RUN__GATEWAYHTTPSPORT", null);
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Test]
+    public void The_roles_of_local_are_shown_also_when_nobody_set_them()
+    {
+        var parsed = CommandLine.Create().Parse(["local", "--plain"]);
+        var settings = SettingsReader.Read(LocalSettings.Section, Configuration(), parsed, new LocalSettings.Validator());
+
+        EffectiveSettings
+            .Of(settings.ToOptions([], [], false), SettingsReader.Describe(LocalSettings.Section, Configuration(), parsed, settings))
+            .Should()
+            .Contain([
+                new ProcessSetting("--roles", "apiserver, node, controlplane", ProcessSetting.Default),
+                new ProcessSetting("--plain", "true", "command line"),
+                new ProcessSetting("--api-port", "6443", ProcessSetting.Default),
+            ]);
+    }
+
+    [Test]
+    public void What_is_shown_as_a_setting_is_an_option_of_the_command()
+    {
+        var root = CommandLine.Create();
+        Shown("run", SettingsReader.Describe(RunSettings.Section, Configuration(), root.Parse(["run"]), new RunSettings()));
+        Shown("local", SettingsReader.Describe(LocalSettings.Section, Configuration(), root.Parse(["local"]), new LocalSettings()));
+
+        void Shown(string command, IReadOnlyList<ProcessSetting> settings) =>
+            settings
+                .Select(setting => setting.Name)
+                .Should()
+                .BeSubsetOf(root.Subcommands.Single(one => one.Name == command).Options.Select(option => option.Name));
+    }
+
     private static ClusterOptions Run(IConfiguration lower, params string[] args) =>
         SettingsReader
             .Read(RunSettings.Section, lower, CommandLine.Create().Parse(["run", .. args]), new RunSettings.Validator())
@@ -162,7 +241,7 @@ public sealed class SettingsTests
             .Read(LocalSettings.Section, lower, CommandLine.Create().Parse(["local", .. args]), new LocalSettings.Validator())
             .ToOptions([], [], isRedirected: false);
 
-    private static IConfiguration Configuration(params (string Key, string Value)[] values) =>
+    private static IConfigurationRoot Configuration(params (string Key, string Value)[] values) =>
         new ConfigurationBuilder()
             .AddInMemoryCollection(values.Select(static pair => new KeyValuePair<string, string?>(pair.Key, pair.Value)))
             .Build();

@@ -116,6 +116,9 @@ public sealed class ProcessPagesTests
         maps["config-logging"].Exists.Should().BeFalse();
         maps["config-deployment"].Values.Should().NotContain(value => value.Key == "progressDeadline", "it is an older spelling");
         maps.Should().HaveCountGreaterThan(10);
+        var known = maps.Values.SelectMany(map => map.Values).Select(value => value.Key).ToList();
+        known.Should().HaveCountGreaterThan(80);
+        known.Should().OnlyContain(key => Redaction.Apply(key, "visible") == "visible", "no known key is a secret");
 
         ConfigValue Value(string map, string key) => maps[map].Values.Single(value => value.Key == key);
 
@@ -127,6 +130,28 @@ public sealed class ProcessPagesTests
                     Metadata = new ObjectMeta { Namespace = "knative-serving", Name = name },
                     Data = data.ToDictionary(pair => pair.Key, pair => pair.Value),
                 }
+            );
+    }
+
+    [Test]
+    public void The_configuration_begins_with_the_settings_of_the_process_without_secrets()
+    {
+        _world.Settings =
+        [
+            new ProcessSetting("--leases", "knative", "command line"),
+            new ProcessSetting("--webhook-url", "https://user:s3cr3t@host", "environment: SERVING_RUN__WEBHOOKURL"),
+            new ProcessSetting("--client-token", "s3cr3t", "appsettings.json"),
+            new ProcessSetting("--context", "", ProcessSetting.Default),
+        ];
+
+        Builder
+            .Configuration()
+            .Settings.Should()
+            .Equal(
+                new ProcessSetting("--leases", "knative", "command line"),
+                new ProcessSetting("--webhook-url", "https://[redacted]@host", "environment: SERVING_RUN__WEBHOOKURL"),
+                new ProcessSetting("--client-token", "[redacted]", "appsettings.json"),
+                new ProcessSetting("--context", "", ProcessSetting.Default)
             );
     }
 

@@ -30,7 +30,9 @@ internal sealed class StatusWorld : IScalingSource, IRouteSource, IProcessSource
     public ProcessReading Process { get; set; } =
         new("serving-0", "knative-serving", "1.2.3", DateTimeOffset.UnixEpoch, true, [], [new("process", null, null, null)]);
 
-    public StatusSources Sources => new(Caches, () => Configuration, () => Queues, this, this, this);
+    public IReadOnlyList<ProcessSetting> Settings { get; set; } = [];
+
+    public StatusSources Sources => new(Caches, () => Configuration, () => Queues, this, this, this, Settings);
 
     public ScalingReading Read(string ns, string revision) => Scaling;
 

@@ -61,6 +61,10 @@ internal sealed class ProcessBuilder(StatusSources sources, TimeProvider time)
         new()
         {
             Title = "Configuration in force",
+            Settings =
+            [
+                .. sources.Settings.Select(static setting => setting with { Value = Redaction.Apply(setting.Name, setting.Value) }),
+            ],
             ConfigMaps =
             [
                 .. sources

@@ -12,11 +12,13 @@ namespace Serving.StatusPages.Sources;
 /// <param name="Process">The process.</param>
 /// <param name="Scaling">The autoscaler; null when the process does not run it.</param>
 /// <param name="Routes">The gateway.</param>
+/// <param name="Settings">The settings of the process.</param>
 public sealed record StatusSources(
     IInformerCaches Caches,
     Func<IReadOnlyList<ConfigMapState>> Configuration,
     Func<IReadOnlyList<WorkQueueState>> Queues,
     IProcessSource Process,
     IScalingSource? Scaling,
-    IRouteSource Routes
+    IRouteSource Routes,
+    IReadOnlyList<ProcessSetting> Settings
 );
