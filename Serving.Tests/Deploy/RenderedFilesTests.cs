@@ -287,12 +287,58 @@ public sealed class RenderedFilesTests
     }
 
     [Test]
-    public void A_takeover_touches_nothing_that_the_running_installation_reads_or_is_reached_by() =>
-        RenderedManifest
-            .Read("serving-takeover.yaml")
+    public void A_takeover_touches_nothing_that_the_running_installation_reads_or_is_reached_by()
+    {
+        var objects = RenderedManifest.Read("serving-takeover.yaml");
+
+        objects
             .Select(item => item.Kind)
             .Should()
-            .NotContain(["ConfigMap", "Service", "Namespace", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]);
+            .NotContain(["ConfigMap", "Namespace", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]);
+        objects
+            .Where(item => item.Kind == "Service")
+            .Select(item => item.Metadata.Name)
+            .Should()
+            .Equal(["metrics"], "the reference implementation has no Service of this name");
+    }
+
+    [TestCaseSource(nameof(Files))]
+    public void Prometheus_finds_every_pod_of_every_overlay_once(string file)
+    {
+        var monitor = RenderedManifest
+            .Parse(File.ReadAllText(Repository.PathOf("deploy", "prometheus.yaml")))
+            .Single(item => item is { Kind: "ServiceMonitor", Metadata.Name: "serving" });
+        var objects = RenderedManifest.Read(file);
+
+        var service = objects
+            .Where(item =>
+                item.Kind == "Service" && monitor.Strings("spec", "selector", "matchLabels").Selects(item.Metadata.Labels.ToDictionary())
+            )
+            .Should()
+            .ContainSingle()
+            .Subject;
+
+        objects
+            .Where(item => item.Kind == "Deployment")
+            .Should()
+            .AllSatisfy(item => service.Strings("spec", "selector").Selects(item.PodLabels()).Should().BeTrue());
+        service
+            .Get("spec", "ports")!
+            .Value.EnumerateArray()
+            .Select(port => port.GetProperty("name").GetString())
+            .Should()
+            .Equal(monitor.Get("spec", "endpoints")!.Value.EnumerateArray().Select(endpoint => endpoint.GetProperty("port").GetString()));
+    }
+
+    [Test]
+    public void A_takeover_is_undone_with_its_Service()
+    {
+        var text = File.ReadAllText(Repository.PathOf("docs", "upgrade.md"));
+        string Section(string heading) => text[text.IndexOf(heading, StringComparison.Ordinal)..].Split("\n##")[0];
+
+        Section("### 1. Install ours on standby").Should().Contain("delete deployment/serving service/metrics");
+        Section("### Roll back").Should().Contain("delete service metrics");
+    }
 
     [Test]
     public void An_adopted_cluster_keeps_its_ConfigMaps_and_its_namespace_and_gets_all_else()
