@@ -72,6 +72,9 @@ public sealed class LeaderElector
     /// <summary>Whether this process holds the Leases.</summary>
     public bool IsLeading => _leading;
 
+    /// <summary>Those of the Leases that other processes hold, ours or not, as far as this candidate knows.</summary>
+    public IReadOnlyList<string> HeldByOthers => _leases.HeldByOthers(_options);
+
     /// <summary>Null while it acquires, renews or waits for the work of a lost term to end; otherwise how long it has done none of
     /// these.</summary>
     public string? StuckReason => _heartbeat.StuckReason;

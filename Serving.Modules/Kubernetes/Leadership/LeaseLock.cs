@@ -65,6 +65,9 @@ internal sealed class LeaseLock
         }
     }
 
+    /// <summary>Whether another process, one of ours or not, holds the Lease, from its last observed state.</summary>
+    public bool IsHeldByOther(LeaderElectionOptions options) => FreeIn(options) > TimeSpan.Zero;
+
     /// <summary>Reads the Lease; returns whether it may be acquired.</summary>
     public async Task<bool> LookAsync(LeaderElectionOptions options, CancellationToken cancellation)
     {

@@ -29,15 +29,20 @@ internal static class LeaseMetrics
         .CreateCounter<long>("serving.lease.transitions", "{transition}", "How often this process acquired, released or lost a Lease")
         .With(Lease, Transition);
 
-    static LeaseMetrics() =>
-        Meter
-            .CreateObservableGauge(
-                "serving.lease.held",
-                Observe,
-                "{lease}",
-                "1 while this process holds the Lease and works, 0 while it is a candidate"
-            )
-            .With(Lease);
+    static LeaseMetrics()
+    {
+        Gauge("serving.lease.held", "1 while this process holds the Lease and works, 0 while it is a candidate", Held);
+        Gauge(
+            "serving.lease.held_by_other",
+            "1 while another process holds the Lease, of this implementation or not, as far as this candidate knows; 0 while it is free, expired or held here",
+            HeldByOther
+        );
+        Gauge(
+            "serving.lease.blocked",
+            "1 while another process holds the Lease, or one that this candidate acquires together with it, so that it waits; else 0",
+            Blocked
+        );
+    }
 
     public static void Open(LeaderElector elector) => Candidates.TryAdd(elector, 0);
 
@@ -51,8 +56,23 @@ internal static class LeaseMetrics
         }
     }
 
-    private static IEnumerable<Measurement<long>> Observe() =>
+    private static void Gauge(string name, string description, Func<IEnumerable<Measurement<long>>> values) =>
+        Meter.CreateObservableGauge(name, values, "{lease}", description).With(Lease);
+
+    private static IEnumerable<Measurement<long>> Held() =>
         from elector in Candidates.Keys
         from lease in elector.Leases
         select new Measurement<long>(elector.IsLeading ? 1 : 0, Lease.Of(lease));
+
+    private static IEnumerable<Measurement<long>> HeldByOther() =>
+        from elector in Candidates.Keys
+        let others = elector.HeldByOthers
+        from lease in elector.Leases
+        select new Measurement<long>(others.Contains(lease) ? 1 : 0, Lease.Of(lease));
+
+    private static IEnumerable<Measurement<long>> Blocked() =>
+        from elector in Candidates.Keys
+        let isBlocked = elector.HeldByOthers.Count > 0
+        from lease in elector.Leases
+        select new Measurement<long>(isBlocked ? 1 : 0, Lease.Of(lease));
 }

@@ -42,6 +42,10 @@ internal sealed class LeaseSet
     /// <summary>How long until all may be acquired if nobody writes them, from their last observed states.</summary>
     public TimeSpan FreeIn(LeaderElectionOptions options) => _locks.Max(candidate => candidate.FreeIn(options));
 
+    /// <summary>The Leases that other processes hold, from their last observed states.</summary>
+    public IReadOnlyList<string> HeldByOthers(LeaderElectionOptions options) =>
+        [.. _locks.Where(candidate => candidate.IsHeldByOther(options)).Select(static candidate => candidate.Name)];
+
     /// <summary>Acquires all of them or none; false when another process holds one or a rival works. Throws as the client does.</summary>
     public async Task<bool> TryTakeAsync(LeaderElectionOptions options, CancellationToken cancellation)
     {

@@ -56,6 +56,79 @@ public sealed class LeaseMetricsTests
         stop.Dispose();
     }
 
+    [Test]
+    public async Task A_Lease_that_another_holds_is_told_from_one_that_nobody_holds()
+    {
+        var cluster = new InMemoryCluster(_time);
+        using var collected = new CollectedMetrics(LeaseMetrics.MeterName);
+        Put(cluster, "lease-metrics-a", "the-reference_10.0.0.9");
+        var (running, stop) = Start(cluster, "one");
+        await Eventually.HoldsAsync(() => collected.Collect().Should().Contain("serving.lease.held_by_other{lease=lease-metrics-a}", 1));
+
+        collected
+            .Collect()
+            .Should()
+            .Contain("serving.lease.held{lease=lease-metrics-a}", 0)
+            .And.Contain("serving.lease.held_by_other{lease=lease-metrics-b}", 0)
+            .And.Contain("serving.lease.blocked{lease=lease-metrics-a}", 1)
+            .And.Contain("serving.lease.blocked{lease=lease-metrics-b}", 1, "a candidate takes all or none");
+
+        await _time.PassAsync(
+            TimeSpan.FromSeconds(90),
+            () => collected.Collect().GetValueOrDefault("serving.lease.held{lease=lease-metrics-a}") == 1
+        );
+
+        foreach (var lease in new[] { "lease-metrics-a", "lease-metrics-b" })
+        {
+            collected
+                .Collect()
+                .Should()
+                .Contain($"serving.lease.held{{lease={lease}}}", 1, "its holder did not renew it")
+                .And.Contain($"serving.lease.held_by_other{{lease={lease}}}", 0)
+                .And.Contain($"serving.lease.blocked{{lease={lease}}}", 0);
+        }
+
+        await stop.CancelAsync();
+        await running;
+        stop.Dispose();
+    }
+
+    [Test]
+    public async Task A_Lease_that_nobody_can_acquire_is_neither_held_nor_blocked()
+    {
+        var cluster = new InMemoryCluster(_time);
+        using var collected = new CollectedMetrics(LeaseMetrics.MeterName);
+        Put(cluster, "lease-metrics-a", "");
+        for (var i = 0; i < 1000; i++)
+            cluster.FailNext(
+                static r => r.Plural == "leases" && r.Verb != "get",
+                new KubernetesException("acquire", new Status { Code = 503, Message = "away" })
+            );
+        var (running, stop) = Start(cluster, "one");
+
+        await Eventually.HoldsAsync(() =>
+            collected
+                .Collect()
+                .Should()
+                .Contain("serving.lease.held{lease=lease-metrics-a}", 0)
+                .And.Contain("serving.lease.held_by_other{lease=lease-metrics-a}", 0)
+                .And.Contain("serving.lease.blocked{lease=lease-metrics-a}", 0)
+        );
+        await stop.CancelAsync();
+        await running;
+        stop.Dispose();
+    }
+
+    private static void Put(InMemoryCluster cluster, string name, string holder) =>
+        cluster.Put(
+            Resources.Leases,
+            new Lease
+            {
+                Metadata = new ObjectMeta { Namespace = "system", Name = name },
+                Spec = new LeaseSpec { HolderIdentity = holder, LeaseDurationSeconds = 15 },
+            }
+        );
+
     private (Task Running, CancellationTokenSource Stop) Start(InMemoryCluster cluster, string identity)
     {
         var elector = new LeaderElector(
