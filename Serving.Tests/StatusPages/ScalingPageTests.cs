@@ -5,6 +5,7 @@ using Serving.Dataplane.Inspection;
 using Serving.StatusPages.Models;
 using Serving.StatusPages.Pages;
 using Serving.StatusPages.Sources;
+using Serving.Tests.Support;
 
 namespace Serving.Tests.StatusPages;
 
@@ -137,6 +138,57 @@ public sealed class ScalingPageTests
         _world.Scaling = new(true, null, null, _world.Explanation(_world.Decision()));
 
         Build().Parameters.Should().HaveCountGreaterThan(12).And.OnlyContain(row => row.Result.Length > 0 && row.Why.Length > 0);
+    }
+
+    [Test]
+    public void Every_parameter_says_which_annotation_or_key_is_in_force()
+    {
+        var autoscaler = _world.Caches.Find(Resources.PodAutoscalers)!.Get("default", "hello-00001")!;
+        _world.Caches.Put(
+            autoscaler with
+            {
+                Metadata = autoscaler.Metadata with
+                {
+                    Annotations = new Dictionary<string, string>
+                    {
+                        ["autoscaling.knative.dev/window"] = "60s",
+                        ["autoscaling.knative.dev/minScale"] = "0",
+                        ["autoscaling.serving.dev/reserve-after"] = "5m",
+                    },
+                },
+                Spec = autoscaler.Spec with { ContainerConcurrency = 10 },
+            }
+        );
+        _world.Scaling = new(true, null, null, _world.Explanation(_world.Decision()) with { Reserve = Reserve("") });
+
+        var sources = Build().Parameters.ToDictionary(row => row.Title, row => row.Source);
+
+        sources.Values.Should().OnlyContain(source => source.Length > 0);
+        sources["Stable window"].Should().Be("annotation autoscaling.knative.dev/window");
+        sources["min-scale"].Should().Be("annotation autoscaling.knative.dev/minScale");
+        sources["max-scale"].Should().Be("config-autoscaler: max-scale");
+        sources["Target per pod"].Should().Be("containerConcurrency; config-autoscaler: container-concurrency-target-percentage");
+        sources["reserve-scale"].Should().Be("config-reserve: reserve-scale");
+        sources["reserve-after"].Should().Be("annotation autoscaling.serving.dev/reserve-after");
+    }
+
+    [Test]
+    public void Every_key_that_is_named_as_a_source_exists()
+    {
+        _world.Scaling = new(true, null, null, _world.Explanation(_world.Decision()) with { Reserve = Reserve("") });
+        var files = new[] { "config-autoscaler", "config-reserve" }.ToDictionary(
+            name => name,
+            name => File.ReadAllText(Repository.PathOf("deploy", "config", name["config-".Length..] + ".yaml"))
+        );
+
+        var named = Build()
+            .Parameters.SelectMany(row => row.Source.Split("; "))
+            .Where(source => source.StartsWith("config-", StringComparison.Ordinal))
+            .ToList();
+
+        named.Should().HaveCountGreaterThan(10);
+        foreach (var source in named.Select(source => source.Split(": ")))
+            files[source[0]].Should().Contain($"{source[1]}:");
     }
 
     [Test]

@@ -38,8 +38,8 @@ public sealed record ScalingPage : StatusPage
     /// <summary>The steps of the latest decision.</summary>
     public required IReadOnlyList<ReasoningStep> Steps { get; init; }
 
-    /// <summary>The parameters, their values and what they mean.</summary>
-    public required IReadOnlyList<ReasoningStep> Parameters { get; init; }
+    /// <summary>The parameters, their values, what they mean and where they are from.</summary>
+    public required IReadOnlyList<ParameterRow> Parameters { get; init; }
 
     /// <summary>Who decides instead; null when this process does.</summary>
     public string? Leader { get; init; }

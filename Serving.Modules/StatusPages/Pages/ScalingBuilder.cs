@@ -43,7 +43,7 @@ internal sealed class ScalingBuilder(IInformerCaches caches, IScalingSource? sca
             Mode = mode,
             Activators = serverless?.Spec.NumActivators ?? 0,
             Steps = explanation is null ? [] : ScalingNarrative.Steps(explanation, mode, time.GetUtcNow()),
-            Parameters = explanation is null ? [] : ScalingNarrative.Parameters(explanation),
+            Parameters = explanation is null ? [] : new ScalingParameters(autoscaler, explanation).Rows,
             Leader = reading is { DecidesHere: false } ? reading.Leader : null,
             Explanation = explanation,
             Conditions = [Rows.GroupOf("PodAutoscaler", autoscaler.Status.Conditions)],
