@@ -58,13 +58,10 @@ public sealed partial class StatusPagesTests
     ];
 
     private LocalClusterHarness? _cluster;
-    private IPlaywright? _playwright;
-    private IBrowser? _browser;
+    private PageBrowser? _browser;
     private string _address = "";
 
-    private static bool TakesPictures => Environment.GetEnvironmentVariable("SERVING_TEST_SCREENSHOTS") is "docs";
-
-    private IBrowser Browser => _browser ?? throw new InconclusiveException("there is no browser");
+    private PageBrowser Browser => PageBrowser.Require(_browser);
 
     [OneTimeSetUp]
     public async Task StartAsync()
@@ -75,11 +72,7 @@ public sealed partial class StatusPagesTests
         await _cluster.ApplyAsync(Services);
         await _cluster.WaitForReadyAsync("default", "hello");
         await _cluster.WaitForReadyAsync("default", "busy");
-        if (Chromium() is { } path)
-        {
-            _playwright = await Playwright.CreateAsync();
-            _browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = path, Args = ["--no-sandbox"] });
-        }
+        _browser = await PageBrowser.StartAsync();
     }
 
     [OneTimeTearDown]
@@ -90,7 +83,6 @@ public sealed partial class StatusPagesTests
             await _browser.DisposeAsync();
         }
 
-        _playwright?.Dispose();
         if (_cluster is not null)
         {
             await _cluster.DisposeAsync();
@@ -115,8 +107,7 @@ public sealed partial class StatusPagesTests
     [Test]
     public async Task A_person_finds_out_why_a_revision_is_scaled_up_under_load()
     {
-        SkipWithoutBrowser();
-        await using var context = await NewContextAsync();
+        await using var context = await Browser.NewContextAsync();
         var page = await context.NewPageAsync();
         using var stop = new CancellationTokenSource();
         var load = LoadAsync(stop.Token);
@@ -133,8 +124,12 @@ public sealed partial class StatusPagesTests
                 },
                 TimeSpan.FromSeconds(60)
             );
-            await TakeAsync(page, "status-overview", 690);
+            await PageBrowser.TakeAsync(page, "status-overview", 690);
+            await page.GetByRole(AriaRole.Link, new() { Name = "broken", Exact = true }).ClickAsync();
+            await Expect(page.GetByRole(AriaRole.Table, new() { Name = "Conditions of the Service" })).ToContainTextAsync("--image");
+            await PageBrowser.TakeAsync(page, "status-service", 750);
 
+            await page.GoBackAsync();
             await page.GetByRole(AriaRole.Link, new() { Name = "busy", Exact = true }).ClickAsync();
             await Expect(page.GetByRole(AriaRole.Table, new() { Name = "Conditions of the Service" })).ToBeVisibleAsync();
             await page.GetByRole(AriaRole.Link, new() { Name = "Why this scale of busy-00001" }).ClickAsync();
@@ -151,10 +146,8 @@ public sealed partial class StatusPagesTests
                 },
                 TimeSpan.FromSeconds(120)
             );
-            await SettleAsync(page);
             await Expect(page.GetByRole(AriaRole.Img)).ToHaveCountAsync(2);
             await Expect(page.GetByRole(AriaRole.Img).First).ToHaveAccessibleNameAsync(StableText());
-            await TakeAsync(page, "status-autoscaler", 1130);
 
             await page.GetByText("The same as a table").ClickAsync();
             await Expect(page.GetByRole(AriaRole.Table, new() { NameRegex = Newest() })).ToBeVisibleAsync();
@@ -172,8 +165,7 @@ public sealed partial class StatusPagesTests
     [Test]
     public async Task A_person_looks_up_where_a_host_leads()
     {
-        SkipWithoutBrowser();
-        await using var context = await NewContextAsync();
+        await using var context = await Browser.NewContextAsync();
         var page = await context.NewPageAsync();
         await page.GotoAsync(_address);
         await page.GetByRole(AriaRole.Navigation, new() { Name = "Pages" })
@@ -187,16 +179,34 @@ public sealed partial class StatusPagesTests
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "From outside the cluster" })).ToBeVisibleAsync();
         await Expect(page.GetByText("default/hello").First).ToBeVisibleAsync();
         await Expect(page.GetByText("succeeds").First).ToBeVisibleAsync();
-        await TakeAsync(page, "status-routes", 770);
+        await PageBrowser.TakeAsync(page, "status-routes", 770);
         await page.GetByRole(AriaRole.Link, new() { Name = "hello-00001" }).First.ClickAsync();
         await Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Revision default/hello-00001");
+    }
+
+    [TestCase("Queues", "Work queues", 640)]
+    [TestCase("Informers", "Informers", 760)]
+    [TestCase("Configuration", "Configuration in force", 780)]
+    [TestCase("Health", "Health", 720)]
+    public async Task A_person_opens_what_the_process_knows_of_itself(string link, string title, int height)
+    {
+        await using var context = await Browser.NewContextAsync();
+        var page = await context.NewPageAsync();
+        await page.GotoAsync(_address);
+
+        await page.GetByRole(AriaRole.Navigation, new() { Name = "Pages" })
+            .GetByRole(AriaRole.Link, new() { Name = link, Exact = true })
+            .ClickAsync();
+
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync(title);
+        await Expect(page.GetByRole(AriaRole.Table).First).ToBeVisibleAsync();
+        await PageBrowser.TakeAsync(page, $"status-{link.ToLowerInvariant()}", height);
     }
 
     [Test]
     public async Task A_person_filters_the_Services()
     {
-        SkipWithoutBrowser();
-        await using var context = await NewContextAsync();
+        await using var context = await Browser.NewContextAsync();
         var page = await context.NewPageAsync();
         await page.GotoAsync(_address);
 
@@ -213,8 +223,7 @@ public sealed partial class StatusPagesTests
     [Test]
     public async Task Everything_is_reached_by_keyboard_and_the_focus_is_visible()
     {
-        SkipWithoutBrowser();
-        await using var context = await NewContextAsync();
+        await using var context = await Browser.NewContextAsync();
         var page = await context.NewPageAsync();
         await page.GotoAsync(_address);
 
@@ -249,7 +258,6 @@ public sealed partial class StatusPagesTests
     [TestCaseSource(nameof(Paths))]
     public async Task Every_page_is_accessible_on_a_small_light_and_a_large_dark_screen(string path)
     {
-        SkipWithoutBrowser();
         foreach (
             var (width, scheme) in new[]
             {
@@ -260,7 +268,7 @@ public sealed partial class StatusPagesTests
             }
         )
         {
-            await using var context = await NewContextAsync(width, scheme);
+            await using var context = await Browser.NewContextAsync(width, scheme);
             var page = await context.NewPageAsync();
             var problems = new List<string>();
             page.Console += (_, message) => problems.Add($"console: {message.Text}");
@@ -284,7 +292,7 @@ public sealed partial class StatusPagesTests
             problems.Should().BeEmpty("a page loads nothing and violates no policy");
             if ((path, width, scheme) is ("/status", 375, ColorScheme.Dark))
             {
-                await TakeAsync(page, "status-small-dark", 800);
+                await PageBrowser.TakeAsync(page, "status-small-dark", 800);
             }
         }
     }
@@ -292,8 +300,7 @@ public sealed partial class StatusPagesTests
     [Test]
     public async Task The_checks_find_what_they_look_for()
     {
-        SkipWithoutBrowser();
-        await using var context = await NewContextAsync();
+        await using var context = await Browser.NewContextAsync();
         var page = await context.NewPageAsync();
         await page.GotoAsync(_address);
 
@@ -331,55 +338,6 @@ public sealed partial class StatusPagesTests
             }
         }
     }
-
-    private Task<IBrowserContext> NewContextAsync(int width = 1280, ColorScheme scheme = ColorScheme.Light) =>
-        Browser.NewContextAsync(
-            new()
-            {
-                ViewportSize = new() { Width = width, Height = 800 },
-                ColorScheme = scheme,
-                ReducedMotion = ReducedMotion.Reduce,
-            }
-        );
-
-    /// <summary>Before a picture is taken: the chart has a minute and a half to show.</summary>
-    private static Task SettleAsync(IPage page) =>
-        !TakesPictures
-            ? Task.CompletedTask
-            : Eventually.HoldsAsync(
-                async () =>
-                {
-                    await page.ReloadAsync();
-                    (await page.Locator(".axis").First.InnerTextAsync()).Should().MatchRegex("1m [345].s ago|[2-9]m ");
-                },
-                TimeSpan.FromSeconds(150)
-            );
-
-    /// <summary>Takes a picture for the documentation, when that is asked for.</summary>
-    private static async Task TakeAsync(IPage page, string name, int height)
-    {
-        if (TakesPictures)
-        {
-            await page.SetViewportSizeAsync(page.ViewportSize!.Width, height);
-            await page.ScreenshotAsync(new() { Path = Repository.PathOf("docs", "images", name + ".png") });
-        }
-    }
-
-    private void SkipWithoutBrowser()
-    {
-        if (_browser is null)
-        {
-            Assert.Ignore("chromium is not on the PATH: the tests that use it are skipped");
-        }
-    }
-
-    private static string? Chromium() =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "")
-            .Split(Path.PathSeparator)
-            .SelectMany(static folder =>
-                new[] { "chromium", "chromium-browser", "google-chrome" }.Select(name => Path.Combine(folder, name))
-            )
-            .FirstOrDefault(File.Exists);
 
     [GeneratedRegex(@"status pages\s+(http://127\.[0-9.]+:8090/status)")]
     private static partial Regex AddressLine();
