@@ -3,12 +3,15 @@ using FluentAssertions;
 using Microsoft.Extensions.Logging.Abstractions;
 using NSubstitute;
 using NUnit.Framework;
+using Serving.Api;
 using Serving.Api.Autoscaling;
 using Serving.Api.Core;
 using Serving.Api.WellKnown;
 using Serving.Autoscaler;
 using Serving.Autoscaler.Collection;
+using Serving.Autoscaler.Reconcilers;
 using Serving.ConfigMaps;
+using Serving.Dataplane.Inspection;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Client;
 using Serving.Kubernetes.Events;
@@ -113,28 +116,92 @@ public sealed class RequestedPodsTests
     }
 
     [Test]
+    public void The_explanation_has_the_settings_and_the_pods_of_both_features()
+    {
+        var cluster = new InMemoryCluster();
+        using var config = Config(cluster);
+        using var scraper = Scraper(cluster, config);
+        var shard = Shard(cluster, config, scraper);
+        var autoscaler = new PodAutoscaler
+        {
+            Metadata = new ObjectMeta
+            {
+                Namespace = "ns",
+                Name = "rev",
+                Annotations = new Dictionary<string, string>
+                {
+                    [ReserveKeys.Scale] = "2",
+                    [ReserveKeys.After] = "5m",
+                    [ReserveKeys.MaxRequestsPerPod] = "3",
+                },
+            },
+            Spec = new PodAutoscalerSpec
+            {
+                Reachability = "Reachable",
+                ScaleTargetRef = new ObjectReference { Kind = "Deployment", Name = "rev-deployment" },
+            },
+            Status = PodAutoscalerLifecycle.MarkParked(
+                new PodAutoscalerStatus(),
+                "True",
+                "Parked",
+                "2 pods parked.",
+                DateTimeOffset.UnixEpoch
+            ),
+        };
+        cluster.Put(Resources.PodAutoscalers, autoscaler);
+        cluster.Put(
+            Resources.Deployments,
+            new Deployment
+            {
+                Metadata = new ObjectMeta { Namespace = "ns", Name = "rev-deployment" },
+                Spec = new DeploymentSpec
+                {
+                    Replicas = 2,
+                    Template = new PodTemplateSpec { Spec = ReserveWorld.Template("500m", "128Mi") },
+                },
+            }
+        );
+        shard.Deciders.Ensure(Key, new AutoscalerSettings(autoscaler, config.Current.Autoscaler).ToDeciderSpec());
+        shard.Board.Note(autoscaler, 0, 2, new PodCounts(2, 0, 0, 0, 2, 1));
+
+        var explanation = shard.Explain(Key)!;
+
+        explanation
+            .Reserve.Should()
+            .Be(new ReserveExplanation(2, 2, 2, TimeSpan.FromMinutes(5), "20m CPU", "525m CPU", "Parked", "2 pods parked."));
+        explanation
+            .Should()
+            .BeEquivalentTo(
+                new
+                {
+                    Wanted = 0,
+                    Requested = 2,
+                    MaxRequestsPerPod = 3,
+                    Finishing = 1,
+                }
+            );
+
+        cluster.Put(
+            Resources.PodAutoscalers,
+            autoscaler with
+            {
+                Metadata = autoscaler.Metadata with
+                {
+                    Annotations = new Dictionary<string, string> { [ReserveKeys.Scale] = "2", ["autoscaling.knative.dev/min-scale"] = "1" },
+                },
+            }
+        );
+        shard.Explain(Key)!.Reserve.Should().BeEquivalentTo(new { Keeps = 0, Reason = "MinScale" });
+    }
+
+    [Test]
     public void Only_what_is_known_has_a_series()
     {
         using var metrics = new CollectedMetrics(AutoscalerMetrics.MeterName);
         var cluster = new InMemoryCluster();
-        using var config = new ConfigStore(
-            cluster,
-            new ClusterEnvironment("knative-serving", "cluster.local", "serving-0", IPAddress.Loopback),
-            NullLogger<ConfigStore>.Instance,
-            Substitute.For<IEventRecorder>()
-        );
-        var informers = new AutoscalerInformers(cluster);
-        using var scraper = new PodScraper(informers.Pods.Lister, () => config.Current.Network, TimeProvider.System);
-        var shard = new AutoscalerShard(
-            Shard.Whole,
-            informers,
-            config,
-            scraper,
-            Substitute.For<IEventRecorder>(),
-            NullLogger.Instance,
-            TimeProvider.System,
-            static _ => Task.FromResult(true)
-        );
+        using var config = Config(cluster);
+        using var scraper = Scraper(cluster, config);
+        var shard = Shard(cluster, config, scraper);
         using var exported = new AutoscalerMetrics(() => [shard]);
         Note("unknown", null, null);
         Note("ordinary", 4, null);
@@ -165,4 +232,27 @@ public sealed class RequestedPodsTests
                 new PodCounts(1, 0, 0, 0, 0, finishing)
             );
     }
+
+    private static ConfigStore Config(InMemoryCluster cluster) =>
+        new(
+            cluster,
+            new ClusterEnvironment("knative-serving", "cluster.local", "serving-0", IPAddress.Loopback),
+            NullLogger<ConfigStore>.Instance,
+            Substitute.For<IEventRecorder>()
+        );
+
+    private static PodScraper Scraper(InMemoryCluster cluster, ConfigStore config) =>
+        new(new AutoscalerInformers(cluster).Pods.Lister, () => config.Current.Network, TimeProvider.System);
+
+    private static AutoscalerShard Shard(InMemoryCluster cluster, ConfigStore config, PodScraper scraper) =>
+        new(
+            Serving.Kubernetes.Hosting.Shard.Whole,
+            new AutoscalerInformers(cluster),
+            config,
+            scraper,
+            Substitute.For<IEventRecorder>(),
+            NullLogger.Instance,
+            TimeProvider.System,
+            static _ => Task.FromResult(true)
+        );
 }
