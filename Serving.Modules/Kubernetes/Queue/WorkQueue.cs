@@ -70,6 +70,17 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
         }
     }
 
+    int WorkQueueMetrics.IObserved.Queued
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _waiting.Count;
+            }
+        }
+    }
+
     double WorkQueueMetrics.IObserved.UnfinishedSeconds
     {
         get
@@ -239,7 +250,6 @@ public sealed class WorkQueue<TKey> : WorkQueueMetrics.IObserved, IDisposable
             }
 
             _closed = true;
-            WorkQueueMetrics.Dropped(_label, _waiting.Count);
             _waiting.Clear();
             _delayed.Clear();
             _schedule.Clear();

@@ -6,7 +6,8 @@ namespace Serving.Kubernetes.Queue;
 
 /// <summary>
 /// The metrics of work queues, with the names of the reference (<c>kn.workqueue.*</c>) and the queue's name as the attribute <c>name</c>.
-/// They cost nothing while nothing listens to the meter.
+/// They cost nothing while nothing listens to the meter. The shards of a reconciler have queues of one name, which are one series; what a
+/// queue holds is read when metrics are collected, so that an exporter that starts later reports it too.
 /// </summary>
 public static class WorkQueueMetrics
 {
@@ -27,10 +28,6 @@ public static class WorkQueueMetrics
         .CreateCounter<long>("kn.workqueue.retries", "{item}", "Number of items re-added to the queue")
         .With(QueueName);
 
-    private static readonly UpDownCounter<long> Depth = Meter
-        .CreateUpDownCounter<long>("kn.workqueue.depth", "{item}", "Number of current items in the queue")
-        .With(QueueName);
-
     private static readonly Histogram<double> QueueDuration = Meter
         .CreateHistogram("kn.workqueue.queue.duration", "s", "How long an item stays in the queue", null, SecondsBuckets.Short)
         .With(QueueName);
@@ -42,9 +39,17 @@ public static class WorkQueueMetrics
     static WorkQueueMetrics()
     {
         Meter
+            .CreateObservableUpDownCounter(
+                "kn.workqueue.depth",
+                () => Observe(static queue => (long)queue.Queued, static (one, other) => one + other),
+                "{item}",
+                "Number of current items in the queue"
+            )
+            .With(QueueName);
+        Meter
             .CreateObservableGauge(
                 "kn.workqueue.unfinished_work",
-                () => Observe(q => q.UnfinishedSeconds),
+                () => Observe(static queue => queue.UnfinishedSeconds, static (one, other) => one + other),
                 "s",
                 "How long the items in progress have been processed, added up"
             )
@@ -52,7 +57,7 @@ public static class WorkQueueMetrics
         Meter
             .CreateObservableGauge(
                 "kn.workqueue.longest_running_processor",
-                () => Observe(q => q.LongestRunningSeconds),
+                () => Observe(static queue => queue.LongestRunningSeconds, Math.Max),
                 "s",
                 "How long the oldest item in progress has been processed"
             )
@@ -67,6 +72,9 @@ public static class WorkQueueMetrics
     internal interface IObserved
     {
         string Name { get; }
+
+        /// <summary>Keys that were added and not taken, those included that are being processed meanwhile.</summary>
+        int Queued { get; }
         double UnfinishedSeconds { get; }
         double LongestRunningSeconds { get; }
         WorkQueueState State { get; }
@@ -76,24 +84,17 @@ public static class WorkQueueMetrics
 
     internal static void Close(IObserved queue) => Queues.TryRemove(queue, out _);
 
-    internal static void Added(KeyValuePair<string, object?> name)
-    {
-        Adds.Add(1, name);
-        Depth.Add(1, name);
-    }
+    internal static void Added(KeyValuePair<string, object?> name) => Adds.Add(1, name);
 
-    internal static void Taken(KeyValuePair<string, object?> name, TimeSpan waited)
-    {
-        Depth.Add(-1, name);
-        QueueDuration.Record(waited.TotalSeconds, name);
-    }
-
-    internal static void Dropped(KeyValuePair<string, object?> name, int items) => Depth.Add(-items, name);
+    internal static void Taken(KeyValuePair<string, object?> name, TimeSpan waited) => QueueDuration.Record(waited.TotalSeconds, name);
 
     internal static void Processed(KeyValuePair<string, object?> name, TimeSpan took) => ProcessDuration.Record(took.TotalSeconds, name);
 
     internal static void Retried(KeyValuePair<string, object?> name) => Retries.Add(1, name);
 
-    private static IEnumerable<Measurement<double>> Observe(Func<IObserved, double> value) =>
-        Queues.Keys.Select(queue => new Measurement<double>(value(queue), QueueName.Of(queue.Name)));
+    private static IEnumerable<Measurement<T>> Observe<T>(Func<IObserved, T> value, Func<T, T, T> combine)
+        where T : struct =>
+        Queues
+            .Keys.GroupBy(static queue => queue.Name, StringComparer.Ordinal)
+            .Select(same => new Measurement<T>(same.Select(value).Aggregate(combine), QueueName.Of(same.Key)));
 }

@@ -1,6 +1,7 @@
 using FluentAssertions;
 using NUnit.Framework;
 using Serving.Kubernetes.Queue;
+using Serving.Observability.Metrics;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.Queue;
@@ -127,5 +128,49 @@ public sealed class WorkQueueTests
         queue.Dispose();
 
         WorkQueueMetrics.States.Should().NotContain(state => state.Name == "closed");
+    }
+
+    [Test]
+    public void An_exporter_that_starts_later_reports_the_whole_depth()
+    {
+        using var queue = new WorkQueue<string>("late", _time);
+        queue.Add("a");
+        queue.Add("b");
+        queue.TryTake(out _);
+        queue.Add("a"); // again, while it is processed
+
+        using var exporter = new PrometheusExporter(WorkQueueMetrics.MeterName);
+        exporter.Render().Split('\n').Should().Contain("kn_workqueue_depth{name=\"late\"} 2");
+
+        queue.TryTake(out _);
+        exporter.Render().Split('\n').Should().Contain("kn_workqueue_depth{name=\"late\"} 1");
+        queue.Dispose();
+        exporter.Render().Should().NotContain("kn_workqueue_depth{name=\"late\"}");
+    }
+
+    [Test]
+    public void The_queues_of_several_shards_of_a_reconciler_are_added_up()
+    {
+        using var one = new WorkQueue<string>("sharded", _time);
+        using var other = new WorkQueue<string>("sharded", _time);
+        using var idle = new WorkQueue<string>("sharded", _time);
+        one.Add("a");
+        one.TryTake(out _);
+        _time.Advance(TimeSpan.FromSeconds(2));
+        other.Add("b");
+        other.TryTake(out _);
+        one.Add("c");
+        other.Add("d");
+        other.Add("e");
+        _time.Advance(TimeSpan.FromSeconds(1));
+
+        using var exporter = new PrometheusExporter(WorkQueueMetrics.MeterName);
+        exporter
+            .Render()
+            .Split('\n')
+            .Should()
+            .Contain("kn_workqueue_depth{name=\"sharded\"} 3")
+            .And.Contain("kn_workqueue_unfinished_work_seconds{name=\"sharded\"} 4")
+            .And.Contain("kn_workqueue_longest_running_processor_seconds{name=\"sharded\"} 3");
     }
 }
