@@ -6,8 +6,8 @@ using Serving.ConfigMaps;
 using Serving.Dataplane.Tracing;
 using Serving.Host.Metrics;
 using Serving.Host.Telemetry;
+using Serving.Instruments;
 using Serving.Kubernetes.Hosting;
-using Serving.Observability.Metrics;
 using Serving.Observability.Requests;
 using Serving.Observability.Telemetry;
 

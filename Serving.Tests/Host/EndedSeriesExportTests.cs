@@ -10,10 +10,10 @@ using Serving.Api.Core;
 using Serving.ConfigMaps;
 using Serving.Host.Composition;
 using Serving.Host.Metrics;
+using Serving.Instruments;
 using Serving.Kubernetes.Events;
 using Serving.Kubernetes.Hosting;
 using Serving.Observability.Logging;
-using Serving.Observability.Metrics;
 using Serving.Tests.Dataplane;
 using Serving.Tests.Support;
 

@@ -9,9 +9,9 @@ using Serving.Api.Core;
 using Serving.Api.Knative;
 using Serving.Api.WellKnown;
 using Serving.Dataplane.Statistics;
+using Serving.Instruments;
 using Serving.Kubernetes;
 using Serving.Kubernetes.Informers;
-using Serving.Observability.Metrics;
 
 namespace Serving.Activator.Throttling;
 

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using Serving.Instruments;
 using Serving.Kubernetes;
 using Serving.Networking.Gateway.Telemetry;
-using Serving.Observability.Metrics;
 
 namespace Serving.Networking.Gateway;
 

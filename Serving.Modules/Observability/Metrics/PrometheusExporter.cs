@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
 
+using Serving.Instruments;
 namespace Serving.Observability.Metrics;
 
 /// <summary>

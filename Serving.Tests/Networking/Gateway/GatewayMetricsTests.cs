@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
 using Serving.Api;
 using Serving.Api.Networking;
+using Serving.Instruments;
 using Serving.Networking.Gateway;
 using Serving.Networking.Gateway.Telemetry;
 using Serving.Observability.Metrics;

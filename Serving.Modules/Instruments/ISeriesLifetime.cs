@@ -1,4 +1,4 @@
-namespace Serving.Observability.Metrics;
+namespace Serving.Instruments;
 
 /// <summary>
 /// Tells which series of a meter's instruments belong to something that still exists. A meter with series per object has one as its

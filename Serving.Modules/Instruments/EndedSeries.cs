@@ -1,4 +1,4 @@
-namespace Serving.Observability.Metrics;
+namespace Serving.Instruments;
 
 /// <summary>
 /// Counts the objects with series of their own that no longer exist. OpenTelemetry's SDK keeps the series of counters and histograms for as
