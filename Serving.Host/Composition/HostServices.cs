@@ -62,7 +62,8 @@ internal static class HostServices
         return services
             .AddSingleton(static provider => new MetricsEndpoint(
                 provider.GetService<ScrapeGuard>(),
-                provider.GetRequiredService<TimeProvider>()
+                provider.GetRequiredService<TimeProvider>(),
+                provider.LoggerOf<MetricsEndpoint>()
             ))
             .AddPort(static provider => provider.GetRequiredService<MetricsEndpoint>().Port)
             .AddSingleton(provider => new ProcessObservability(

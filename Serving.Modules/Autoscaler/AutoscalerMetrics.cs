@@ -12,7 +12,7 @@ internal sealed class AutoscalerMetrics : IDisposable
     /// <summary>The name of the meter.</summary>
     public const string MeterName = "Serving.Autoscaler.Revisions";
 
-    private readonly Meter _meter = new(MeterName);
+    private readonly Meter _meter = new(new MeterOptions(MeterName) { Scope = RevisionSeries.Observed });
     private readonly Func<IEnumerable<AutoscalerShard>> _shards;
 
     /// <param name="shards">The shards of this process; those that do not lead emit no series.</param>

@@ -35,7 +35,7 @@ internal sealed partial class SidecarTelemetry : IDisposable
         _log = Log(observability, logger);
         var served = observability.RequestMetricsProtocol == Prometheus;
         if (served)
-            _exporter = new PrometheusExporter(time, Meters) { Target = Target(config) };
+            _exporter = new PrometheusExporter(new PrometheusOptions { Time = time, Logger = logger }, Meters) { Target = Target(config) };
         if (OptionsOf(config) is var options && (options.SendsMetrics || options.SendsTraces))
             _export = Start(options, logger);
         if (served || _export is { SendsMetrics: true })

@@ -59,7 +59,7 @@ internal static partial class MetricsDoc
         ("Image pulls", [ImagePullMetrics.MeterName]),
         ("Admission", [WebhookMetrics.MeterName]),
         ("Configuration and certificates", [ConfigMetrics.MeterName, ServedCertificates.MeterName]),
-        ("Request logs", [DroppedLines.MeterName]),
+        ("Logs and metrics themselves", [DroppedLines.MeterName]),
         ("Process", [ModuleMetrics.MeterName, ProcessMetrics.MeterName]),
     ];
 
@@ -72,6 +72,7 @@ internal static partial class MetricsDoc
         typeof(ScaleDownMetrics),
         typeof(RefusedRequests),
         typeof(DroppedLines),
+        typeof(OverflowedSeries),
         typeof(ReconcileMetrics),
         typeof(WorkQueueMetrics),
         typeof(ClientMetrics),

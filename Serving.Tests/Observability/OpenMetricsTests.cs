@@ -22,7 +22,7 @@ public sealed class OpenMetricsTests
     [SetUp]
     public void SetUp()
     {
-        _exporter = new PrometheusExporter(_time, _source)
+        _exporter = new PrometheusExporter(new PrometheusOptions { Time = _time }, _source)
         {
             Target = new Dictionary<string, string> { ["service.name"] = "hello", ["kn.revision.name"] = "hello-00001" },
         };

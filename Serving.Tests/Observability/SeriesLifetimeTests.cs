@@ -5,6 +5,7 @@ using FluentAssertions;
 using NUnit.Framework;
 using Serving.Instruments;
 using Serving.Observability.Metrics;
+using Serving.Observability.Requests;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Observability;
@@ -26,7 +27,7 @@ public sealed class SeriesLifetimeTests
     public void SetUp()
     {
         _existing.Clear();
-        _exporter = new PrometheusExporter(_time, _source);
+        _exporter = new PrometheusExporter(new PrometheusOptions { Time = _time }, _source);
         _meter = new Meter(new MeterOptions(_source) { Scope = new RevisionSeries((ns, name) => _existing.ContainsKey((ns, name))) });
         _durations = _meter.CreateHistogram<double>("took", "s", "Took.");
         _retries = _meter.CreateCounter<long>("retries", description: "Retries.");
@@ -147,25 +148,80 @@ public sealed class SeriesLifetimeTests
     [Test]
     public void An_observable_instrument_may_replace_all_its_series_at_once()
     {
+        const int Observed = 5000;
         var first = 0;
         _meter.CreateObservableGauge(
             "pods",
-            () =>
-                Enumerable
-                    .Range(first, MetricInstrument.MaxSeries)
-                    .Select(i => new Measurement<int>(1, new KeyValuePair<string, object?>("i", i))),
+            () => Enumerable.Range(first, Observed).Select(i => new Measurement<int>(1, new KeyValuePair<string, object?>("i", i))),
             description: "Pods."
         );
-        Scrape().Sum("pods").Should().Be(MetricInstrument.MaxSeries);
+        Scrape().Sum("pods").Should().Be(Observed);
         first = 100_000;
 
         var after = Scrape();
 
-        after.Sum("pods").Should().Be(MetricInstrument.MaxSeries);
+        after.Sum("pods").Should().Be(Observed);
         after
             .Samples.Keys.Should()
             .NotContain(key => key.Contains("overflow", StringComparison.Ordinal))
             .And.OnlyContain(key => key.StartsWith("pods{i=\"10", StringComparison.Ordinal));
+    }
+
+    [Test]
+    public void Five_thousand_revisions_have_their_own_series_in_a_host()
+    {
+        const int Many = 5000;
+        var logs = new RecordingLogs();
+        using var exporter = new PrometheusExporter(
+            new PrometheusOptions { MaxSeries = 20_000, Logger = logs.CreateLogger("Serving.Host") },
+            _source
+        );
+        var series = Enumerable.Range(0, Many).Select(static i => Tags(NameOf(i))).ToArray();
+        _meter.CreateObservableGauge("stable", () => series.Select(static tags => new Measurement<int>(1, tags)), description: "Stable.");
+        var last = _meter.CreateGauge<int>("last", description: "Last.");
+        for (var i = 0; i < Many; i++)
+        {
+            Use(NameOf(i));
+            last.Record(1, series[i]);
+        }
+
+        var text = MetricsText.Read(exporter.Render(TextFormat.OpenMetrics), openMetrics: true);
+
+        foreach (var name in new[] { "took_seconds_count", "retries_total", "stable", "last" })
+            text.Sum(name, ("kn_revision_name", NameOf(Many - 1))).Should().Be(1, name);
+        text.Samples.Keys.Should().NotContain(key => key.Contains("overflow", StringComparison.Ordinal));
+        logs.Lines.Should().BeEmpty();
+    }
+
+    [Test]
+    public void What_is_above_the_bound_is_reported_once_and_a_gauge_drops_it()
+    {
+        var logs = new RecordingLogs();
+        using var exporter = new PrometheusExporter(
+            new PrometheusOptions { MaxSeries = 2, Logger = logs.CreateLogger("Serving.Host") },
+            _source,
+            DroppedLines.MeterName
+        );
+        var gauge = _meter.CreateGauge<int>($"gauge.{_source}", description: "Gauge.");
+        var counter = _meter.CreateCounter<int>($"counter.{_source}", description: "Counter.");
+        for (var i = 0; i < 5; i++)
+        {
+            _existing[("ns", NameOf(i))] = true;
+            gauge.Record(i, Tags(NameOf(i)));
+            counter.Add(i, Tags(NameOf(i)));
+        }
+
+        var text = MetricsText.Read(exporter.Render(TextFormat.OpenMetrics), openMetrics: true);
+
+        text.Sum(PrometheusNames.Metric(gauge.Name, null, false, true)).Should().Be(0 + 1);
+        text.Samples.Keys.Should()
+            .ContainSingle(key => key.Contains("otel_metric_overflow", StringComparison.Ordinal))
+            .Which.Should()
+            .StartWith("counter");
+        text.Sum(PrometheusNames.Metric(counter.Name, null, true, false)).Should().Be(0 + 1 + 2 + 3 + 4);
+        text.Sum("serving_metrics_overflowed_total", ("instrument", gauge.Name)).Should().Be(3);
+        text.Sum("serving_metrics_overflowed_total", ("instrument", counter.Name)).Should().Be(3);
+        logs.Lines.Should().HaveCount(2).And.OnlyContain(static line => line.StartsWith("Warning Serving.Host Metric "));
     }
 
     [Test]

@@ -24,7 +24,7 @@ internal sealed partial class ColdStartRecorder : IDisposable
         "`decide`, `scale_write`, `schedule`, `image_pull`, `container_start`, `ready` or `first_byte`"
     );
 
-    private readonly Meter _meter = new(MeterName);
+    private readonly Meter _meter = new(new MeterOptions(MeterName) { Scope = RevisionSeries.Observed });
     private readonly Histogram<double> _duration;
     private readonly Histogram<double> _phases;
     private readonly KeyValuePair<string, object?>[] _phaseTags;

@@ -8,14 +8,12 @@ using Series = System.Collections.Concurrent.ConcurrentDictionary<
 namespace Serving.Observability.Metrics;
 
 /// <summary>
-/// The series of one instrument. Invariant: a recording with known tags takes no lock and allocates nothing; there are at most
-/// <see cref="MaxSeries"/> series and one that aggregates all others.
+/// The series of one instrument. Invariant: a recording with known tags takes no lock and allocates nothing. A counter or histogram has at
+/// most <see cref="PrometheusOptions.MaxSeries"/> series and one that aggregates all others. A gauge drops the others: their last value
+/// means nothing. An observable instrument reports what exists when it is collected, so its series need no bound.
 /// </summary>
 internal sealed class MetricInstrument
 {
-    /// <summary>Maximum number of series per instrument; further ones are aggregated into one.</summary>
-    public const int MaxSeries = 2000;
-
     private static readonly double[] SecondsBounds = [.. SecondsBuckets.Short.HistogramBucketBoundaries!];
     private static readonly double[] DefaultBounds = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000];
     private static readonly KeyValuePair<string, object?>[] OverflowTags = [new("otel.metric.overflow", true)];
@@ -33,6 +31,7 @@ internal sealed class MetricInstrument
     private readonly MetricKind _kind;
     private readonly double[]? _bounds;
     private readonly ISeriesLifetime? _lifetime;
+    private readonly PrometheusOptions _options;
     private readonly TimeProvider _time;
     private readonly bool _isSet;
     private readonly Series _series = new(TagComparer.Instance);
@@ -43,12 +42,13 @@ internal sealed class MetricInstrument
     private int _count;
     private long _madeRoom;
     private int _round;
-    private int _roomMadeIn;
+    private int _isReported;
 
-    public MetricInstrument(Instrument instrument, TimeProvider time)
+    public MetricInstrument(Instrument instrument, PrometheusOptions options)
     {
         Instrument = instrument;
-        _time = time;
+        _options = options;
+        _time = options.Time;
         _lifetime = instrument.Meter.Scope as ISeriesLifetime;
         _kind = KindOf(instrument);
         _isSet = instrument.IsObservable || _kind == MetricKind.Gauge;
@@ -67,6 +67,11 @@ internal sealed class MetricInstrument
     {
         // Most requests of a sidecar are of one kind, whose tags are the same objects: no hash of their texts is needed.
         var target = Volatile.Read(ref _recent) is { IsRemoved: false } recent && recent.HasSame(tags) ? recent : Find(tags);
+        if (target is null)
+        {
+            return;
+        }
+
         if (_isSet)
         {
             target.Round = _round;
@@ -113,7 +118,7 @@ internal sealed class MetricInstrument
             }
         }
 
-        if (Volatile.Read(ref _overflow) is { } overflow && (!Instrument.IsObservable || overflow.Round == _round))
+        if (Volatile.Read(ref _overflow) is { } overflow)
         {
             result.Add(overflow);
         }
@@ -122,19 +127,26 @@ internal sealed class MetricInstrument
         return result;
     }
 
-    private MetricSeries Find(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    /// <summary>The series of these tags; the aggregated one while there are too many, null for a gauge.</summary>
+    private MetricSeries? Find(ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
-        var found = _bySpan.TryGetValue(tags, out var known) ? known : Add(tags);
-        Volatile.Write(ref _recent, found);
-        return found;
+        if ((_bySpan.TryGetValue(tags, out var known) ? known : Add(tags)) is { } found)
+        {
+            Volatile.Write(ref _recent, found);
+            return found;
+        }
+
+        ReportOverflow();
+        return _isSet ? null : Overflow;
     }
 
-    private MetricSeries Add(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    /// <summary>Adds a series, unless there are too many.</summary>
+    private MetricSeries? Add(ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
         // Without the lock while it is full: then every recording with unknown tags comes here.
         if (IsFull && !MayMakeRoom)
         {
-            return Overflow;
+            return null;
         }
 
         lock (_gate)
@@ -149,7 +161,7 @@ internal sealed class MetricInstrument
                 MakeRoom();
                 if (IsFull)
                 {
-                    return Overflow;
+                    return null;
                 }
             }
 
@@ -161,18 +173,24 @@ internal sealed class MetricInstrument
         }
     }
 
-    private bool IsFull => Volatile.Read(ref _count) >= MaxSeries;
+    private bool IsFull => !Instrument.IsObservable && Volatile.Read(ref _count) >= _options.MaxSeries;
 
-    /// <summary>Whether series may have ended: once a collection for an observable instrument, and once a second for others.</summary>
-    private bool MayMakeRoom =>
-        Instrument.IsObservable
-            ? _roomMadeIn != _round
-            : _lifetime is not null && _time.GetElapsedTime(Volatile.Read(ref _madeRoom)) >= MakeRoomEvery;
+    /// <summary>Whether series may have ended; looked for once a second.</summary>
+    private bool MayMakeRoom => _lifetime is not null && _time.GetElapsedTime(Volatile.Read(ref _madeRoom)) >= MakeRoomEvery;
 
     private MetricSeries Overflow =>
         Volatile.Read(ref _overflow) is { } overflow
             ? overflow
             : Interlocked.CompareExchange(ref _overflow, Create(OverflowTags), null) ?? _overflow!;
+
+    private void ReportOverflow()
+    {
+        OverflowedSeries.Count(Instrument.Name);
+        if (Interlocked.Exchange(ref _isReported, 1) == 0)
+        {
+            OverflowedSeries.Log(_options.Logger, Instrument.Name, _options.MaxSeries);
+        }
+    }
 
     private MetricSeries Create(KeyValuePair<string, object?>[] tags) =>
         new(tags, PrometheusText.Labels(Instrument, tags), _bounds, Interlocked.Increment(ref _created));
@@ -184,11 +202,10 @@ internal sealed class MetricInstrument
             return;
         }
 
-        _roomMadeIn = _round;
         Volatile.Write(ref _madeRoom, _time.GetTimestamp());
-        foreach (var (tags, series) in _series)
+        foreach (var (tags, _) in _series)
         {
-            if (Instrument.IsObservable ? series.Round != _round : !_lifetime!.IsCurrent(tags))
+            if (!_lifetime!.IsCurrent(tags))
             {
                 Remove(tags);
             }

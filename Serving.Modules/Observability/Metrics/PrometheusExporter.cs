@@ -1,8 +1,8 @@
 using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
-
 using Serving.Instruments;
+
 namespace Serving.Observability.Metrics;
 
 /// <summary>
@@ -17,21 +17,21 @@ public sealed class PrometheusExporter : IDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<Instrument, MetricInstrument> _instruments = [];
     private readonly Func<Meter, bool> _wanted;
-    private readonly TimeProvider _time;
+    private readonly PrometheusOptions _options;
 
     /// <param name="meters">Prefixes of the names of meters to collect; all when empty. The runtime's meter is
     /// <c>System.Runtime</c>.</param>
     public PrometheusExporter(params IReadOnlyList<string> meters)
-        : this(TimeProvider.System, meters) { }
+        : this(new PrometheusOptions(), meters) { }
 
-    /// <param name="time">The clock of exemplars.</param>
+    /// <param name="options">How to collect.</param>
     /// <param name="meters">Prefixes of the names of meters to collect; all when empty. The runtime's meter is
     /// <c>System.Runtime</c>.</param>
-    public PrometheusExporter(TimeProvider time, params IReadOnlyList<string> meters)
+    public PrometheusExporter(PrometheusOptions options, params IReadOnlyList<string> meters)
     {
-        ArgumentNullException.ThrowIfNull(time);
+        ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(meters);
-        _time = time;
+        _options = options;
         _wanted = meters.Count == 0 ? static _ => true : meter => meters.Any(name => meter.Name.StartsWith(name, StringComparison.Ordinal));
         _listener.InstrumentPublished = OnPublished;
         _listener.MeasurementsCompleted = (instrument, _) => OnCompleted(instrument);
@@ -113,7 +113,7 @@ public sealed class PrometheusExporter : IDisposable
     {
         if (_wanted(instrument.Meter))
         {
-            var added = new MetricInstrument(instrument, _time);
+            var added = new MetricInstrument(instrument, _options);
             lock (_gate)
             {
                 _instruments[instrument] = added;

@@ -49,6 +49,7 @@ public sealed class TelemetryExport : IDisposable
         return metrics
             .SetResourceBuilder(Resource(options))
             .AddMeter([.. options.Meters])
+            .AddView(SeriesLimit.Of)
             .AddOtlpExporter(
                 (exporter, reader) =>
                 {

@@ -1,0 +1,20 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Serving.Observability.Metrics;
+
+/// <summary>How a <see cref="PrometheusExporter"/> collects.</summary>
+public sealed record PrometheusOptions
+{
+    /// <summary>The clock of exemplars, and of what happens at most once in a while.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>
+    /// Maximum number of series of a counter, a histogram or a gauge that is not observed; further ones are aggregated. A series of a
+    /// histogram takes about 1.5 KiB.
+    /// </summary>
+    public int MaxSeries { get; init; } = 2000;
+
+    /// <summary>Logs what cannot be collected.</summary>
+    public ILogger Logger { get; init; } = NullLogger.Instance;
+}
