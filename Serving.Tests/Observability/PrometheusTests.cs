@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
 using Serving.Instruments;
 using Serving.Observability.Metrics;
+using Serving.Tests.Support;
 
 namespace Serving.Tests.Observability;
 
@@ -115,6 +116,37 @@ public sealed class PrometheusTests
         exporter.Render().Should().Contain("maybe 1");
         present = false;
         exporter.Render().Should().BeEmpty();
+    }
+
+    [Test]
+    public async Task What_cannot_be_read_is_missing_and_logged_but_the_rest_is_served()
+    {
+        var source = $"Test.{Guid.NewGuid():N}";
+        var logs = new RecordingLogs();
+        using var exporter = new PrometheusExporter(new PrometheusOptions { Logger = logs.CreateLogger("Serving.Host") }, source);
+        using var meter = new Meter(source);
+        var fails = true;
+        meter.CreateObservableGauge("files", () => fails ? throw new IOException("too many open files") : 1);
+        meter.CreateObservableGauge("partly", Partly);
+        meter.CreateObservableGauge("fine", () => 1);
+        using var body = new MemoryStream();
+
+        await exporter.HandleAsync(new DefaultHttpContext { Response = { Body = body } });
+
+        Encoding.UTF8.GetString(body.ToArray()).Should().Contain("fine 1\n").And.Contain("partly{i=\"1\"} 1\n").And.NotContain("files");
+        logs.Lines.Should()
+            .ContainSingle()
+            .Which.Should()
+            .StartWith("Warning Serving.Host The values of 2 metrics could not be read")
+            .And.Contain("too many open files");
+        fails = false;
+        exporter.Render().Should().Contain("files 1\n");
+
+        static IEnumerable<Measurement<int>> Partly()
+        {
+            yield return new Measurement<int>(1, new KeyValuePair<string, object?>("i", 1));
+            throw new InvalidOperationException("no more");
+        }
     }
 
     [Test]

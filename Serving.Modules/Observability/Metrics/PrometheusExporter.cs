@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using Microsoft.Net.Http.Headers;
 using Serving.Instruments;
 
@@ -10,7 +11,7 @@ namespace Serving.Observability.Metrics;
 /// <see cref="System.Diagnostics.Metrics"/> directly, so no OpenTelemetry provider is needed. Series of a meter with an
 /// <see cref="ISeriesLifetime"/> end with what they belong to.
 /// </summary>
-public sealed class PrometheusExporter : IDisposable
+public sealed partial class PrometheusExporter : IDisposable
 {
     private readonly MeterListener _listener = new();
     private readonly Lock _collecting = new();
@@ -88,7 +89,7 @@ public sealed class PrometheusExporter : IDisposable
             }
 
             all.ForEach(static instrument => instrument.BeginCollection());
-            _listener.RecordObservableInstruments();
+            Observe();
             var text = new PrometheusText(result, format);
             foreach (
                 var family in all.Select(static instrument => (Instrument: instrument, Series: instrument.Collect()))
@@ -108,6 +109,23 @@ public sealed class PrometheusExporter : IDisposable
             text.End();
         }
     }
+
+    /// <summary>Reads the observable instruments. One that cannot be read has no value in this scrape; the others do.</summary>
+    private void Observe()
+    {
+        try
+        {
+            _listener.RecordObservableInstruments();
+        }
+        catch (AggregateException failures)
+        {
+            // Thrown after all instruments were asked. Loggers do not repeat the same warning at each scrape.
+            LogUnread(_options.Logger, failures.InnerExceptions.Count, failures.InnerExceptions[0]);
+        }
+    }
+
+    [LoggerMessage(31, LogLevel.Warning, "The values of {Count} metrics could not be read, and are missing until they can")]
+    private static partial void LogUnread(ILogger logger, int count, Exception exception);
 
     private void OnPublished(Instrument instrument, MeterListener source)
     {
