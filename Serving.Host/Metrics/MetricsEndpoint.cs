@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Net;
 using System.Net.Security;
 using Microsoft.AspNetCore.Builder;
@@ -69,6 +70,7 @@ internal sealed class MetricsEndpoint : IDisposable
             new PrometheusOptions
             {
                 MaxSeries = MaxSeries,
+                Gzip = static output => new GZipStream(output, CompressionLevel.Fastest, leaveOpen: true),
                 Logger = _logger,
             },
             Meters

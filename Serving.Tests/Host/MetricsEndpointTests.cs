@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Headers;
 using FluentAssertions;
@@ -56,6 +57,37 @@ public sealed class MetricsEndpointTests
         (await response.Content.ReadAsStringAsync()).Should().Contain("# TYPE dotnet_gc_collections_total counter");
         other.StatusCode.Should().Be(HttpStatusCode.NotFound);
         (await other.Content.ReadAsStringAsync()).Should().Be("not found; metrics are at /metrics\n");
+    }
+
+    [TestCase("gzip", true)]
+    [TestCase("deflate, GZIP;q=0.5", true)]
+    [TestCase("*", true)]
+    [TestCase("gzip;q=0.5, identity;q=0.5", true)]
+    [TestCase("gzip;q=0.4, identity;q=0.5", false)]
+    [TestCase("gzip;q=0, *", false)]
+    [TestCase("br", false)]
+    [TestCase("", false)]
+    public async Task Compresses_for_those_who_accept_it(string accepted, bool compressed)
+    {
+        using var metrics = new MetricsEndpoint(null, TimeProvider.System);
+        var address = await OpenAsync(metrics);
+        using var handler = new SocketsHttpHandler { AutomaticDecompression = DecompressionMethods.None };
+        using var http = new HttpClient(handler);
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{address}/metrics");
+        if (accepted.Length > 0)
+            request.Headers.TryAddWithoutValidation("Accept-Encoding", accepted);
+
+        using var response = await http.SendAsync(request);
+
+        response.Headers.Vary.Should().Equal("Accept", "Accept-Encoding");
+        response.Content.Headers.ContentEncoding.Should().Equal(compressed ? ["gzip"] : []);
+        var body = await response.Content.ReadAsStreamAsync();
+        using var plain = new StreamReader(compressed ? new GZipStream(body, CompressionMode.Decompress) : body);
+        (await plain.ReadToEndAsync()).Should().Contain("# TYPE dotnet_gc_collections_total counter").And.EndWith("\n");
+        using var head = new HttpRequestMessage(HttpMethod.Head, $"http://{address}/metrics");
+        head.Headers.TryAddWithoutValidation("Accept-Encoding", "gzip");
+        using var headers = await http.SendAsync(head);
+        headers.Content.Headers.ContentEncoding.Should().Equal("gzip");
     }
 
     [Test]

@@ -13,6 +13,8 @@ namespace Serving.Observability.Metrics;
 /// </summary>
 public sealed partial class PrometheusExporter : IDisposable
 {
+    private const string VaryEncoded = "Accept, Accept-Encoding";
+
     private readonly MeterListener _listener = new();
     private readonly Lock _collecting = new();
     private readonly Lock _gate = new();
@@ -69,12 +71,26 @@ public sealed partial class PrometheusExporter : IDisposable
         var format = TextFormats.Of(context.Request.Headers.Accept);
         using var text = new PooledText();
         Render(text, format);
-        context.Response.ContentType = format.ContentType();
-        context.Response.ContentLength = text.Length;
-        context.Response.Headers.Vary = HeaderNames.Accept;
-        if (!HttpMethods.IsHead(context.Request.Method))
+        var response = context.Response;
+        response.ContentType = format.ContentType();
+        response.Headers.Vary = _options.Gzip is null ? HeaderNames.Accept : VaryEncoded;
+        var body = HttpMethods.IsHead(context.Request.Method) ? null : response.Body;
+        if (_options.Gzip is { } gzip && TextFormats.IsGzipPreferred(context.Request.Headers.AcceptEncoding))
         {
-            await text.CopyToAsync(context.Response.Body, context.RequestAborted);
+            response.Headers.ContentEncoding = TextFormats.Gzip;
+            if (body is not null)
+            {
+                await using var compressed = gzip(body);
+                await text.CopyToAsync(compressed, context.RequestAborted);
+            }
+
+            return;
+        }
+
+        response.ContentLength = text.Length;
+        if (body is not null)
+        {
+            await text.CopyToAsync(body, context.RequestAborted);
         }
     }
 

@@ -15,6 +15,10 @@ public sealed record PrometheusOptions
     /// </summary>
     public int MaxSeries { get; init; } = 2000;
 
+    /// <summary>Makes a stream that compresses with gzip into another one, which it leaves open; null to serve plain text only. A function,
+    /// so that a program without it does not contain the code.</summary>
+    public Func<Stream, Stream>? Gzip { get; init; }
+
     /// <summary>Logs what cannot be collected.</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
 }

@@ -3,9 +3,12 @@ using Microsoft.Net.Http.Headers;
 
 namespace Serving.Observability.Metrics;
 
-/// <summary>Selects the format of a scrape.</summary>
+/// <summary>Selects the format and the encoding of a scrape.</summary>
 internal static class TextFormats
 {
+    /// <summary>The content coding.</summary>
+    public const string Gzip = "gzip";
+
     private const string OpenMetricsVersion = "1.0.0";
     private const string PrometheusVersion = "0.0.4";
 
@@ -15,9 +18,9 @@ internal static class TextFormats
             : $"text/plain; version={PrometheusVersion}; charset=utf-8";
 
     /// <summary>
-    /// The format that an <c>Accept</c> header prefers, by its quality values: a range that names OpenMetrics (1.0.0, or no
-    /// version), or one
-    /// that the text format matches. Prometheus' format when both have the same quality or none is acceptable, as scrapers expect.
+    /// The format that an <c>Accept</c> header prefers, by its quality values: a range that names OpenMetrics (1.0.0, or no version), or
+    /// one that the text format matches. OpenMetrics when both have the same quality, because only who understands it names it;
+    /// Prometheus' format when none is acceptable, as scrapers expect.
     /// </summary>
     public static TextFormat Of(StringValues accept)
     {
@@ -52,7 +55,22 @@ internal static class TextFormats
             specificity = specific;
         }
 
-        return open > plain ? TextFormat.OpenMetrics : TextFormat.Prometheus;
+        return open > 0 && open >= plain ? TextFormat.OpenMetrics : TextFormat.Prometheus;
+    }
+
+    /// <summary>Whether an <c>Accept-Encoding</c> header accepts gzip, and no plain text rather.</summary>
+    public static bool IsGzipPreferred(StringValues acceptEncoding)
+    {
+        if (!StringWithQualityHeaderValue.TryParseList([.. acceptEncoding.OfType<string>()], out var codings))
+        {
+            return false;
+        }
+
+        double? Quality(string name) =>
+            codings.FirstOrDefault(coding => coding.Value.Equals(name, StringComparison.OrdinalIgnoreCase)) is { } found
+                ? found.Quality ?? 1
+                : null;
+        return (Quality(Gzip) ?? Quality("*") ?? 0) is > 0 and var gzip && gzip >= (Quality("identity") ?? 0);
     }
 
     private static bool IsVersion(MediaTypeHeaderValue range, string version)
