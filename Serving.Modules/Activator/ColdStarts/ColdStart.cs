@@ -5,7 +5,7 @@ using Serving.Dataplane;
 namespace Serving.Activator.ColdStarts;
 
 /// <summary>
-/// One cold start in progress: a request waits at this activator, and its revision had no pod. All times count from its arrival, by the
+/// One cold start in progress: a request arrived at this activator, and its revision had no pod. All times count from its arrival, by the
 /// monotonic clock. Not thread-safe; <see cref="RevisionColdStarts"/> guards it. Invariant: bounded, however many pods are started.
 /// </summary>
 internal sealed class ColdStart
@@ -19,7 +19,8 @@ internal sealed class ColdStart
     private readonly List<PodMilestones> _pods = [];
     private TimeSpan? _decided;
     private TimeSpan? _written;
-    private TimeSpan _accepted;
+    private TimeSpan? _accepted;
+    private TimeSpan _idleSince;
     private string _address = "";
 
     /// <param name="time">The clock.</param>
@@ -39,13 +40,22 @@ internal sealed class ColdStart
     public DateTimeOffset Arrived => _arrived;
 
     /// <summary>The number of requests that wait for it.</summary>
-    public int Waiting { get; set; }
+    public int Waiting { get; private set; }
 
     /// <summary>Whether a request is being forwarded whose response would end it.</summary>
     public bool IsAnswering { get; private set; }
 
-    /// <summary>When the response began; null before.</summary>
+    /// <summary>Whether no request waits for it, and none is being forwarded that could end it.</summary>
+    public bool IsIdle => Waiting == 0 && !IsAnswering;
+
+    /// <summary>Since the last request left, or the last pod; meaningful while it is idle.</summary>
+    public TimeSpan SinceIdle => Now - _idleSince;
+
+    /// <summary>When the response began; null before, and for one that was abandoned.</summary>
     public TimeSpan? FirstByte { get; private set; }
+
+    /// <summary>How long it took, once it has ended.</summary>
+    public TimeSpan Duration { get; private set; }
 
     /// <summary>Since the response began.</summary>
     public TimeSpan SinceFirstByte => FirstByte is { } first ? Now - first : TimeSpan.Zero;
@@ -62,6 +72,16 @@ internal sealed class ColdStart
         if (Activity is not { Recorded: true } && activity is { Recorded: true })
             Activity = activity;
     }
+
+    /// <summary>A request no longer waits for it.</summary>
+    public void Leave()
+    {
+        Waiting--;
+        _idleSince = Now;
+    }
+
+    /// <summary>The last pod is gone.</summary>
+    public void LosePods() => _idleSince = Now;
 
     /// <summary>The autoscaler has written the scale now.</summary>
     /// <param name="writeTime">The time since its decision.</param>
@@ -94,16 +114,24 @@ internal sealed class ColdStart
     }
 
     /// <summary>The response begins.</summary>
-    public void Answer() => FirstByte ??= Now;
+    public void Answer() => Duration = FirstByte ??= Now;
 
     /// <summary>The request ended without a response from a pod; another may follow.</summary>
-    public void EndAnswer() => IsAnswering = false;
+    public void EndAnswer()
+    {
+        IsAnswering = false;
+        _idleSince = Now;
+    }
 
-    /// <summary>The phases, once the response has begun.</summary>
+    /// <summary>It has ended without a response: now, because pods are ready; or when there was nothing left to wait for it.</summary>
+    public void Abandon(bool isReady) => Duration = isReady ? Now : _idleSince;
+
+    /// <summary>The phases, once it has ended. Of one without a response the phase in which it ended is the last.</summary>
     public ColdStartBreakdown TakeApart()
     {
-        var pod = Answering();
-        return new ColdStartBreakdown([
+        var pod = FirstByte is null ? Foremost() : Answering();
+        TimeSpan?[] ends =
+        [
             _decided,
             _written,
             pod?.Scheduled?.Estimate,
@@ -111,7 +139,10 @@ internal sealed class ColdStart
             pod?.AllStarted?.Estimate,
             _accepted,
             FirstByte,
-        ]);
+        ];
+        if (FirstByte is null)
+            ends[Array.FindLastIndex(ends, static end => end is not null) + 1] = Duration;
+        return new ColdStartBreakdown(ends);
     }
 
     /// <summary>The pod that answered. A request through the revision's Service names no pod: then the one that started first.</summary>
@@ -121,4 +152,8 @@ internal sealed class ColdStart
         return _pods.Find(pod => pod.Ip.Length > 0 && pod.Ip == ip)
             ?? _pods.Where(static pod => pod.AllStarted is not null).MinBy(static pod => pod.AllStarted!.Value.Seen);
     }
+
+    /// <summary>The pod that has come furthest.</summary>
+    private PodMilestones? Foremost() =>
+        Answering() ?? _pods.Find(static pod => pod.FirstStarted is not null) ?? _pods.Find(static pod => pod.Scheduled is not null);
 }

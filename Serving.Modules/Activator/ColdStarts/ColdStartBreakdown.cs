@@ -16,12 +16,14 @@ internal sealed class ColdStartBreakdown
     private readonly TimeSpan?[] _durations = new TimeSpan?[PhaseCount];
     private readonly TimeSpan[] _begins = new TimeSpan[PhaseCount];
 
-    /// <param name="ends">The end of each phase since the arrival, by phase; null when unknown. The last two are known.</param>
+    /// <param name="ends">The end of each phase since the arrival, by phase; null when unknown, or not reached. The last known one is the
+    /// end of the whole.</param>
     public ColdStartBreakdown(ReadOnlySpan<TimeSpan?> ends)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(ends.Length, PhaseCount);
-        Duration = ends[(int)ColdStartPhase.FirstByte] ?? throw new ArgumentException("the first byte is missing", nameof(ends));
-        var accepted = ends[(int)ColdStartPhase.Ready] ?? throw new ArgumentException("the end of ready is missing", nameof(ends));
+        foreach (var end in ends)
+            Duration = end ?? Duration;
+        var accepted = ends[(int)ColdStartPhase.Ready] ?? Duration;
         TimeSpan? begin = TimeSpan.Zero;
         var last = TimeSpan.Zero;
         for (var phase = 0; phase < PhaseCount; phase++)
@@ -36,7 +38,7 @@ internal sealed class ColdStartBreakdown
         }
     }
 
-    /// <summary>From the arrival of the request to the first byte of the response.</summary>
+    /// <summary>From the arrival of the request to the first byte of the response, or to the end without one.</summary>
     public TimeSpan Duration { get; }
 
     /// <summary>The time of phases whose begin or end is unknown.</summary>

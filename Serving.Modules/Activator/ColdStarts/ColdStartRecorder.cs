@@ -24,6 +24,11 @@ internal sealed partial class ColdStartRecorder : IDisposable
         "`decide`, `scale_write`, `schedule`, `image_pull`, `container_start`, `ready` or `first_byte`"
     );
 
+    private static readonly MetricAttribute Outcome = new(
+        "outcome",
+        "`served`; `abandoned`: all requests had left before a response began"
+    );
+
     private readonly Meter _meter = new(new MeterOptions(MeterName) { Scope = RevisionSeries.Observed });
     private readonly Histogram<double> _duration;
     private readonly Histogram<double> _phases;
@@ -39,13 +44,15 @@ internal sealed partial class ColdStartRecorder : IDisposable
         Time = time;
         _logger = logger;
         _phaseTags = [.. Enum.GetValues<ColdStartPhase>().Select(static phase => Phase.Of(ColdStartBreakdown.NameOf(phase)))];
-        _duration = _meter.CreateHistogram(
-            "serving.cold_start.duration",
-            "s",
-            "From the arrival of the first request of a revision without pods to the first byte of the response",
-            null,
-            SecondsBuckets.Long
-        );
+        _duration = _meter
+            .CreateHistogram(
+                "serving.cold_start.duration",
+                "s",
+                "From the arrival of the first request of a revision without pods to the first byte of the response",
+                null,
+                SecondsBuckets.Long
+            )
+            .With(Outcome);
         _phases = _meter
             .CreateHistogram(
                 "serving.cold_start.phase.duration",
@@ -84,14 +91,14 @@ internal sealed partial class ColdStartRecorder : IDisposable
 
     public void Dispose() => _meter.Dispose();
 
-    /// <summary>A cold start waits for the status of its pod.</summary>
+    /// <summary>A cold start waits for what may not come: the status of its pod, or another request.</summary>
     public void Await(RevisionColdStarts starts) => _settling.TryAdd(starts, 0);
 
-    /// <summary>Records those whose pod's status has not come; called every second.</summary>
+    /// <summary>Records those for which it has not come; called every second.</summary>
     public void Sweep()
     {
         foreach (var (starts, _) in _settling)
-            starts.Settle();
+            starts.Sweep();
     }
 
     /// <summary>Records a finished one, in the context of its request, so that an exporter can attach its trace.</summary>
@@ -105,7 +112,8 @@ internal sealed partial class ColdStartRecorder : IDisposable
         Activity.Current = start.Activity;
         try
         {
-            _duration.Record(parts.Duration.TotalSeconds);
+            var outcome = start.FirstByte is null ? "abandoned" : "served";
+            _duration.Record(parts.Duration.TotalSeconds, Outcome.Of(outcome));
             for (var phase = 0; phase < _phaseTags.Length; phase++)
             {
                 if (parts[(ColdStartPhase)phase] is { } duration)
@@ -113,7 +121,7 @@ internal sealed partial class ColdStartRecorder : IDisposable
             }
 
             if (parts.Duration > Slow)
-                Log(starts, parts);
+                Log(starts, parts, outcome);
         }
         finally
         {
@@ -121,7 +129,7 @@ internal sealed partial class ColdStartRecorder : IDisposable
         }
     }
 
-    private void Log(RevisionColdStarts starts, ColdStartBreakdown parts)
+    private void Log(RevisionColdStarts starts, ColdStartBreakdown parts, string outcome)
     {
         var (phase, duration) = parts.Longest;
         LogSlow(
@@ -131,14 +139,15 @@ internal sealed partial class ColdStartRecorder : IDisposable
             Math.Round(parts.Duration.TotalSeconds, 3),
             phase,
             Math.Round(duration.TotalSeconds, 3),
-            parts.ToString()
+            parts.ToString(),
+            outcome
         );
     }
 
     [LoggerMessage(
         20,
         LogLevel.Warning,
-        "The cold start of revision {Namespace}/{Revision} took {Seconds} s, of which {PhaseSeconds} s in phase {Phase} ({Text})",
+        "The cold start of revision {Namespace}/{Revision} took {Seconds} s, of which {PhaseSeconds} s in phase {Phase} ({Text}), and was {Outcome}",
         EventName = "serving.cold_start"
     )]
     private static partial void LogSlow(
@@ -148,6 +157,7 @@ internal sealed partial class ColdStartRecorder : IDisposable
         double seconds,
         string phase,
         double phaseSeconds,
-        string text
+        string text,
+        string outcome
     );
 }

@@ -8,8 +8,9 @@ namespace Serving.Activator.ColdStarts;
 /// <summary>
 /// The cold starts of one revision, as this activator sees them. Requests that arrive while the revision has no pod share one; the first
 /// byte of the first response ends it. What the pods report of their start may arrive later than the response, so it is recorded when their
-/// status is complete, or a few seconds later without it. Invariant: at most one is in progress and one waits for pods; it ends with its
-/// requests.
+/// status is complete, or a few seconds later without it. When all of its requests have left before, it goes on, so that a retry joins it;
+/// it is abandoned when a pod is ready and nobody came back, or when the scale is gone. Invariant: at most one is in progress and one waits
+/// for pods.
 /// </summary>
 internal sealed class RevisionColdStarts(ObjectKey revision, ColdStartRecorder recorder)
 {
@@ -19,13 +20,17 @@ internal sealed class RevisionColdStarts(ObjectKey revision, ColdStartRecorder r
     /// <summary>How long to wait for the status of the pod.</summary>
     private static readonly TimeSpan StatusLasts = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long to wait for pods after all requests have left: as long as the autoscaler keeps the scale by default.</summary>
+    private static readonly TimeSpan PodsLast = TimeSpan.FromMinutes(1);
+
     private readonly Lock _lock = new();
-    private HashSet<string>? _live;
+    private Dictionary<string, bool>? _live;
     private ColdStart? _pending;
     private ColdStart? _settling;
     private long? _scaled;
     private long _count;
     private double _seconds;
+    private bool _isClosed;
 
     /// <summary>The revision.</summary>
     public ObjectKey Revision => revision;
@@ -64,10 +69,8 @@ internal sealed class RevisionColdStarts(ObjectKey revision, ColdStartRecorder r
     public void Leave(ColdStart start)
     {
         lock (_lock)
-        {
-            if (--start.Waiting == 0 && ReferenceEquals(_pending, start))
-                _pending = null;
-        }
+            start.Leave();
+        AbandonIdle(start);
     }
 
     /// <summary>The autoscaler has scaled the revision up from zero, now.</summary>
@@ -91,17 +94,19 @@ internal sealed class RevisionColdStarts(ObjectKey revision, ColdStartRecorder r
 
         lock (_lock)
         {
-            (_live ??= new HashSet<string>(StringComparer.Ordinal)).Add(pod.Metadata.Uid);
+            (_live ??= new Dictionary<string, bool>(StringComparer.Ordinal))[pod.Metadata.Uid] = IsReady(pod);
             _pending?.Observe(pod);
             _settling?.Observe(pod);
         }
 
         Settle();
+        AbandonIdle(Volatile.Read(ref _pending));
     }
 
     /// <summary>A pod is gone, or going.</summary>
     public void Remove(Pod pod)
     {
+        ColdStart? abandoned = null;
         lock (_lock)
         {
             if (_live?.Remove(pod.Metadata.Uid) == true && _live.Count == 0)
@@ -109,8 +114,28 @@ internal sealed class RevisionColdStarts(ObjectKey revision, ColdStartRecorder r
                 // The scale that had started it is over.
                 _live = null;
                 _scaled = null;
+                _pending?.LosePods();
+                if (_pending is { IsIdle: true })
+                    abandoned = TakeAbandoned(isReady: false);
             }
         }
+
+        if (abandoned is not null)
+            recorder.Record(this, abandoned);
+    }
+
+    /// <summary>The revision is gone: what is in progress ends with its requests.</summary>
+    public void Close()
+    {
+        Settle(now: true);
+        ColdStart? pending;
+        lock (_lock)
+        {
+            _isClosed = true;
+            pending = _pending;
+        }
+
+        AbandonIdle(pending);
     }
 
     /// <summary>
@@ -147,6 +172,14 @@ internal sealed class RevisionColdStarts(ObjectKey revision, ColdStartRecorder r
     {
         lock (_lock)
             start.EndAnswer();
+        AbandonIdle(start);
+    }
+
+    /// <summary>Records what no event ends: a response whose pod's status does not come, and a scale without pods.</summary>
+    public void Sweep()
+    {
+        Settle();
+        AbandonIdle(Volatile.Read(ref _pending));
     }
 
     /// <summary>Records the cold start whose response has begun, once its pod's status is complete or will not come.</summary>
@@ -161,8 +194,7 @@ internal sealed class RevisionColdStarts(ObjectKey revision, ColdStartRecorder r
                 return;
             settled = settling;
             _settling = null;
-            _count++;
-            _seconds += settled.FirstByte!.Value.TotalSeconds;
+            Count(settled);
         }
 
         recorder.Record(this, settled);
@@ -184,5 +216,45 @@ internal sealed class RevisionColdStarts(ObjectKey revision, ColdStartRecorder r
 
         recorder.Await(this);
         Settle();
+    }
+
+    private static bool IsReady(Pod pod) => pod.Status?.Conditions.Any(static one => one is { Type: "Ready", Status: "True" }) == true;
+
+    /// <summary>Ends a cold start that no request waits for, if there is nothing left to wait for.</summary>
+    private void AbandonIdle(ColdStart? start)
+    {
+        if (start is null)
+            return;
+        ColdStart abandoned;
+        lock (_lock)
+        {
+            if (!ReferenceEquals(_pending, start) || !start.IsIdle)
+                return;
+            var isReady = _live?.ContainsValue(true) == true;
+            if (!isReady && !_isClosed && (_live is { Count: > 0 } || start.SinceIdle < PodsLast))
+            {
+                recorder.Await(this);
+                return;
+            }
+
+            abandoned = TakeAbandoned(isReady);
+        }
+
+        recorder.Record(this, abandoned);
+    }
+
+    private ColdStart TakeAbandoned(bool isReady)
+    {
+        var abandoned = _pending!;
+        abandoned.Abandon(isReady);
+        _pending = null;
+        Count(abandoned);
+        return abandoned;
+    }
+
+    private void Count(ColdStart ended)
+    {
+        _count++;
+        _seconds += ended.Duration.TotalSeconds;
     }
 }

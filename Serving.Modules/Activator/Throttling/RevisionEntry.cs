@@ -42,6 +42,6 @@ internal sealed class RevisionEntry(
     {
         backends.Dispose();
         throttler.Close();
-        coldStarts.Settle(now: true);
+        coldStarts.Close();
     }
 }

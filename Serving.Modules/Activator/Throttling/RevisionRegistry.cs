@@ -67,7 +67,7 @@ internal sealed class RevisionRegistry : IDisposable
     /// <summary>The autoscaler has scaled a revision up from zero, now.</summary>
     public void OnScaledFromZero(ScaleFromZero scale) => Find(scale.Namespace, scale.Revision)?.ColdStarts.Scaled(scale.WriteTime);
 
-    /// <summary>Records cold starts whose pod's status has not come; called every second.</summary>
+    /// <summary>Records cold starts that wait for what has not come; called every second.</summary>
     public void SweepColdStarts() => _coldStarts.Sweep();
 
     /// <summary>Applies a change of config-network.</summary>

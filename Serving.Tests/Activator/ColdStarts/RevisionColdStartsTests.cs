@@ -20,7 +20,7 @@ public sealed class RevisionColdStartsTests : IDisposable
     // Not a whole second, as most of the time.
     private readonly ManualTimeProvider _time = new(new DateTimeOffset(2026, 3, 1, 12, 0, 0, 250, TimeSpan.Zero));
     private readonly RecordingLogs _logs = new();
-    private readonly List<(string Name, string Phase, double Seconds, Activity? Activity)> _recorded = [];
+    private readonly List<(string Name, string Attribute, double Seconds, Activity? Activity)> _recorded = [];
     private readonly MeterListener _listener = new();
     private readonly ColdStartRecorder _recorder;
     private readonly RevisionColdStarts _starts;
@@ -33,8 +33,7 @@ public sealed class RevisionColdStartsTests : IDisposable
                 listener.EnableMeasurementEvents(instrument);
         };
         _listener.SetMeasurementEventCallback<double>(
-            (instrument, value, tags, _) =>
-                _recorded.Add((instrument.Name, tags.Length == 0 ? "" : (string)tags[0].Value!, Math.Round(value, 3), Activity.Current))
+            (instrument, value, tags, _) => _recorded.Add((instrument.Name, (string)tags[0].Value!, Math.Round(value, 3), Activity.Current))
         );
         _listener.Start();
         _recorder = new ColdStartRecorder(static () => [], _time, _logs.CreateLogger("Serving.Activator"));
@@ -159,21 +158,128 @@ public sealed class RevisionColdStartsTests : IDisposable
     }
 
     [Test]
-    public void When_every_request_has_left_there_is_none_and_the_next_begins_another()
+    public void When_every_request_has_left_it_goes_on_and_a_retry_joins_it()
     {
         var first = _starts.Join()!;
-        Pass(3);
+        _starts.Scaled(TimeSpan.Zero);
+        Pass(10);
         _starts.Leave(first);
-        _starts.BeginAnswer(new Answer().Context, Address).Should().BeNull();
-
-        var second = _starts.Join()!;
+        Pass(50);
+        Observe(Pod(scheduled: "12:00:01"));
+        Pass(2);
+        var retry = _starts.Join()!;
+        retry.Should().BeSameAs(first);
         Pass(0.5);
+        Observe(Pod(scheduled: "12:00:01", started: ["12:01:02"]));
         AnswerWith(Address);
-        _starts.Leave(second);
-        _starts.Settle(now: true);
+        _starts.Leave(retry);
 
-        Total().Should().Be(0.5);
-        _starts.Total.Count.Should().Be(1);
+        Total().Should().Be(62.5);
+        Outcome().Should().Be("served");
+        _starts.Total.Should().Be((1, 62.5));
+        _starts.Join().Should().BeNull("the revision has a pod");
+    }
+
+    [Test]
+    public void It_is_abandoned_when_a_pod_is_ready_and_nobody_came_back()
+    {
+        using var activity = new Activity("request").Start();
+        var first = _starts.Join()!;
+        Activity.Current = null;
+        _starts.Scaled(TimeSpan.Zero);
+        Pass(1);
+        Observe(Pod(scheduled: "12:00:01"));
+        Pass(9);
+        _starts.Leave(first);
+        Pass(51);
+        Observe(Pod(scheduled: "12:00:01", started: ["12:01:01"]));
+        _recorded.Should().BeEmpty("its pod is not ready");
+        Pass(2);
+        Observe(Ready(Pod(scheduled: "12:00:01", started: ["12:01:01"])));
+        Observe(Ready(Pod(scheduled: "12:00:01", started: ["12:01:01"])));
+        _recorder.Sweep();
+
+        Total().Should().Be(63);
+        Outcome().Should().Be("abandoned");
+        _starts.Total.Should().Be((1, 63));
+        Phases()
+            .Select(static phase => phase.Phase)
+            .Should()
+            .Equal("decide", "scale_write", "schedule", "image_pull", "container_start", "ready");
+        Phases().Sum(static phase => phase.Seconds).Should().BeApproximately(63, 0.001);
+        _recorded.Should().OnlyContain(one => one.Activity == activity);
+        _logs
+            .Text.Should()
+            .StartWith("Warning Serving.Activator The cold start of revision ns/rev took 63 s, of which 60 s in phase image_pull (")
+            .And.Contain("and was abandoned");
+    }
+
+    [Test]
+    public void It_is_abandoned_when_the_pod_accepted_the_request_and_the_client_left_before_the_response()
+    {
+        var first = _starts.Join()!;
+        Pass(2);
+        Observe(Ready(Pod(scheduled: "12:00:01", started: ["12:00:01"])));
+        var forwarded = _starts.BeginAnswer(new Answer().Context, Address)!;
+        Pass(8);
+        Observe(Ready(Pod(scheduled: "12:00:01", started: ["12:00:01"])));
+        _recorded.Should().BeEmpty("its request may be answered");
+        _starts.EndAnswer(forwarded);
+        _starts.Leave(first);
+
+        Total().Should().Be(10);
+        Outcome().Should().Be("abandoned");
+        Phases().Should().Contain(("first_byte", 8));
+    }
+
+    [Test]
+    public void A_crash_loop_is_abandoned_when_its_scale_is_gone()
+    {
+        var first = _starts.Join()!;
+        _starts.Scaled(TimeSpan.Zero);
+        Observe(Pod(scheduled: "12:00:00", started: ["12:00:00"]));
+        Pass(10);
+        _starts.Leave(first);
+        Pass(80);
+        _recorder.Sweep();
+        _recorded.Should().BeEmpty("its pod may become ready");
+        _starts.Remove(Pod());
+
+        Total().Should().Be(90);
+        Outcome().Should().Be("abandoned");
+        Phases().Should().HaveCount(6).And.EndWith([("ready", 90)]);
+        _starts.Join().Should().NotBeNull().And.NotBeSameAs(first);
+    }
+
+    [Test]
+    public void It_is_abandoned_when_no_pod_comes_within_a_minute_after_the_last_request()
+    {
+        var first = _starts.Join()!;
+        Pass(10);
+        _starts.Leave(first);
+        Pass(59.9);
+        _recorder.Sweep();
+        _recorded.Should().BeEmpty();
+        Pass(0.1);
+        _recorder.Sweep();
+
+        Total().Should().Be(10, "nobody waited after that");
+        Phases().Should().Equal([("decide", 10)]);
+        _recorder.Sweep();
+        _starts.Total.Should().Be((1, 10));
+    }
+
+    [Test]
+    public void It_is_abandoned_with_its_revision()
+    {
+        var first = _starts.Join()!;
+        Pass(6);
+        _starts.Close();
+        _recorded.Should().BeEmpty("its request has not ended");
+        _starts.Leave(first);
+
+        Total().Should().Be(6);
+        Outcome().Should().Be("abandoned");
     }
 
     [Test]
@@ -273,7 +379,13 @@ public sealed class RevisionColdStartsTests : IDisposable
     }
 
     private List<(string Phase, double Seconds)> Phases() =>
-        [.. _recorded.Where(static one => one.Name == "serving.cold_start.phase.duration").Select(static one => (one.Phase, one.Seconds))];
+        [
+            .. _recorded
+                .Where(static one => one.Name == "serving.cold_start.phase.duration")
+                .Select(static one => (one.Attribute, one.Seconds)),
+        ];
+
+    private string Outcome() => _recorded.Single(static one => one.Name == "serving.cold_start.duration").Attribute;
 
     private double Total() => _recorded.Single(static one => one.Name == "serving.cold_start.duration").Seconds;
 
@@ -314,6 +426,12 @@ public sealed class RevisionColdStartsTests : IDisposable
                     ),
                 ],
             },
+        };
+
+    private static Pod Ready(Pod pod) =>
+        pod with
+        {
+            Status = pod.Status! with { Conditions = [.. pod.Status.Conditions, new Condition { Type = "Ready", Status = "True" }] },
         };
 
     private static DateTimeOffset At(string time) =>
