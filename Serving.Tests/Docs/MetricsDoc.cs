@@ -28,6 +28,7 @@ using Serving.Kubernetes.Queue;
 using Serving.Kubernetes.Reconcilers;
 using Serving.Networking.Gateway;
 using Serving.Networking.Gateway.Telemetry;
+using Serving.Observability.Logging;
 using Serving.Observability.Metrics;
 using Serving.Observability.Requests;
 using Serving.QueueProxy.Telemetry;
@@ -72,6 +73,7 @@ internal static partial class MetricsDoc
         typeof(ScaleDownMetrics),
         typeof(RefusedRequests),
         typeof(DroppedLines),
+        typeof(DroppedLogLines),
         typeof(OverflowedSeries),
         typeof(ReconcileMetrics),
         typeof(WorkQueueMetrics),

@@ -5,6 +5,8 @@ using FluentAssertions;
 using Microsoft.Extensions.Logging;
 using NUnit.Framework;
 using Serving.Observability.Logging;
+using Serving.Observability.Metrics;
+using Serving.Observability.Requests;
 using Serving.Observability.Telemetry;
 using Serving.Tests.Support;
 
@@ -147,6 +149,32 @@ public sealed class LoggingTests
         );
 
         (export.SendsMetrics, export.SendsTraces).Should().Be((true, true));
+    }
+
+    [Test]
+    public async Task Lines_that_a_slow_output_drops_are_counted()
+    {
+        using var exporter = new PrometheusExporter(DroppedLines.MeterName);
+        var stuck = new System.IO.Pipelines.Pipe(new System.IO.Pipelines.PipeOptions(pauseWriterThreshold: 1, resumeWriterThreshold: 1));
+        using var provider = new StructuredLoggerProvider(
+            new LogOptions { Output = stuck.Writer.AsStream(), MaxQueuedLines = 10 },
+            new ManualTimeProvider()
+        );
+        var before = Dropped();
+
+        for (var i = 0; i < 100; i++)
+            provider.CreateLogger("Serving.Test").LogInformation("line {Number}", i);
+
+        provider.DroppedLines.Should().BeInRange(85, 90);
+        (Dropped() - before).Should().BeGreaterThanOrEqualTo(provider.DroppedLines, "the count is that of the process");
+        await stuck.Reader.CompleteAsync();
+
+        double Dropped()
+        {
+            var text = MetricsText.Read(exporter.Render(), openMetrics: false);
+            text.Samples.Should().ContainKey("serving_log_dropped_total");
+            return text.Samples["serving_log_dropped_total"];
+        }
     }
 
     private static string[] Lines(LogOptions options, Action<StructuredLoggerProvider> log)

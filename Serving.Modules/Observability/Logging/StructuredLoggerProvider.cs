@@ -27,7 +27,8 @@ public sealed class StructuredLoggerProvider : ILoggerProvider, ISupportExternal
         _time = time ?? TimeProvider.System;
         Limiter = new RepeatLimiter(_time);
         _levels = new LevelTable(options.Level, options.Levels, options.LibraryLevel);
-        _writer = new LineWriter(options.Output ?? Console.OpenStandardError(), options.MaxQueuedLines);
+        DroppedLogLines.Open();
+        _writer = new LineWriter(options.Output ?? Console.OpenStandardError(), options.MaxQueuedLines, DroppedLogLines.Count);
     }
 
     /// <summary>Lines that were dropped because the stream did not keep up.</summary>
