@@ -150,6 +150,7 @@ internal sealed class ControlPlane : IAsyncDisposable
         {
             services.AddDigests(options.ResolveDigests);
             services.AddController(digests: provider => provider.GetRequiredService<IDigestResolver>());
+            services.AddHostedService<SidecarCertificates>();
         }
 
         if (options.StatusPages)

@@ -5,8 +5,9 @@ using Serving.Instruments;
 namespace Serving.Certificates;
 
 /// <summary>
-/// When the certificates that this process serves expire. Invariant: a certificate has a series while the part that serves it is followed,
-/// so one that is no longer served has none.
+/// When the certificates that this process serves expire, and those that it requests for queue-proxies. The authorities that we make expire
+/// with their certificates. Invariant: a certificate has a series while the part that knows it is followed, so one that is no longer in use
+/// has none.
 /// </summary>
 public static class ServedCertificates
 {
@@ -22,7 +23,10 @@ public static class ServedCertificates
     /// <summary>The hosts of Ingresses, for clients of the gateway.</summary>
     public const string Gateway = "gateway";
 
-    private static readonly MetricAttribute Purpose = new("purpose", "`webhook`, `system-internal` or `gateway`");
+    /// <summary>The sidecars of a namespace, for activators and gateways, with system-internal-tls.</summary>
+    public const string QueueProxy = "queue-proxy";
+
+    private static readonly MetricAttribute Purpose = new("purpose", "`webhook`, `system-internal`, `gateway` or `queue-proxy`");
     private static readonly MetricAttribute Namespace = new(
         "k8s.namespace.name",
         "the namespace of the Secret; empty when the certificate is not stored"

@@ -34,6 +34,9 @@ public static class NetworkingKeys
     /// <summary>The default certificate class.</summary>
     public const string CertManagerCertificateClass = "cert-manager.certificate.networking.knative.dev";
 
+    /// <summary>The name of the Certificate of a namespace's queue-proxies, and of its Secret.</summary>
+    public const string SidecarCertificate = "serving-certs";
+
     public const string ProtocolHttp1 = "http1";
     public const string ProtocolH2C = "h2c";
 

@@ -18,7 +18,7 @@ namespace Serving.Controller.Revisions;
 internal sealed class QueueProxyCertificates(ILister<Certificate> certificates, IEventRecorder events)
 {
     /// <summary>The name of the Certificate and of its Secret.</summary>
-    public const string Name = "serving-certs";
+    public const string Name = NetworkingKeys.SidecarCertificate;
 
     /// <summary>Returns when the Secret can be mounted; otherwise throws <see cref="CertificateNotReadyException"/>.</summary>
     public async Task EnsureAsync(IKubernetesClient client, string ns, string certificateClass, CancellationToken cancellation)
