@@ -25,6 +25,7 @@ internal sealed class MetricCollection
     public MetricCollection(Metric metric)
     {
         _metric = metric;
+        Owner = ScrapedConfiguration.Of(metric);
         var isWeighted =
             AutoscalingKeys.MetricAggregationAlgorithm.Value(metric.Metadata.Annotations)
             is WeightedExponential
@@ -35,6 +36,9 @@ internal sealed class MetricCollection
         _stableRps = New(StableOf(metric));
         _panicRps = New(PanicOf(metric));
     }
+
+    /// <summary>What the revision belongs to.</summary>
+    public ScrapedConfiguration Owner { get; }
 
     /// <summary>State kept between scrapes.</summary>
     public ScrapeMemory Memory { get; } = new();

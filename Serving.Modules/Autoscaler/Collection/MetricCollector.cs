@@ -43,7 +43,7 @@ internal sealed partial class MetricCollector : IMetricSource
     /// <summary>Starts to collect, or applies new windows; returns why the last scrape failed, or null.</summary>
     public CollectionFailure? Ensure(Metric metric)
     {
-        var collection = _collections.GetOrAdd(ObjectKey.Of(metric), _ => new MetricCollection(metric));
+        var collection = Find(metric);
         if (!ReferenceEquals(collection.Metric, metric))
             collection.Update(metric, _time.GetUtcNow());
         return collection.Failure;
@@ -63,10 +63,18 @@ internal sealed partial class MetricCollector : IMetricSource
     public ScrapeMemory? MemoryOf(ObjectKey key) => _collections.GetValueOrDefault(key)?.Memory;
 
     /// <summary>Removes a revision.</summary>
-    public void Remove(ObjectKey key) => _collections.TryRemove(key, out _);
+    public void Remove(ObjectKey key)
+    {
+        if (_collections.TryRemove(key, out var removed))
+            ScrapeMetrics.Configurations.Remove(removed.Owner);
+    }
 
     /// <summary>Removes all revisions.</summary>
-    public void Clear() => _collections.Clear();
+    public void Clear()
+    {
+        foreach (var (key, _) in _collections)
+            Remove(key);
+    }
 
     /// <summary>Records a stat from an activator; ignored if the revision is not being collected.</summary>
     public void Record(ObjectKey key, in Stat stat)
@@ -124,15 +132,15 @@ internal sealed partial class MetricCollector : IMetricSource
     internal async Task ScrapeAsync(ObjectKey key, MetricCollection collection, CancellationToken cancellation)
     {
         CollectionFailure? failure = null;
+        var started = _time.GetTimestamp();
         try
         {
             var metric = collection.Metric;
             if (metric.Spec.ScrapeTarget.Length > 0)
             {
-                var started = _time.GetTimestamp();
                 if (await _scraper.ScrapeAsync(metric, collection.Memory, cancellation) is { } stat)
                 {
-                    ScrapeMetrics.Scraped(metric, _time.GetElapsedTime(started));
+                    ScrapeMetrics.Scraped(collection.Owner, _time.GetElapsedTime(started));
                     collection.Record(_time.GetUtcNow(), stat);
                 }
             }
@@ -145,6 +153,10 @@ internal sealed partial class MetricCollector : IMetricSource
         {
             failure = new CollectionFailure((error as ScrapeException)?.Reason ?? CollectionFailure.CollectionFailed, error.Message);
             ScrapeMetrics.Failed(failure.Reason);
+
+            // Without endpoints nothing was scraped.
+            if (failure.Reason != CollectionFailure.NoEndpoints)
+                ScrapeMetrics.Scraped(collection.Owner, _time.GetElapsedTime(started));
             LogFailure(key, error.Message);
         }
         finally
@@ -154,6 +166,19 @@ internal sealed partial class MetricCollector : IMetricSource
 
         if (collection.NoteFailure(failure))
             Changed?.Invoke(key);
+    }
+
+    private MetricCollection Find(Metric metric)
+    {
+        var key = ObjectKey.Of(metric);
+        if (_collections.TryGetValue(key, out var known))
+            return known;
+        var added = new MetricCollection(metric);
+        ScrapeMetrics.Configurations.Add(added.Owner);
+        if (_collections.TryAdd(key, added))
+            return added;
+        ScrapeMetrics.Configurations.Remove(added.Owner);
+        return Find(metric);
     }
 
     [LoggerMessage(2, LogLevel.Warning, "Collecting the stats of revision {Key} failed: {Reason}")]

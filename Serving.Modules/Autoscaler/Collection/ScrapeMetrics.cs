@@ -1,22 +1,23 @@
 using System.Diagnostics.Metrics;
-using Serving.Api.Autoscaling;
-using Serving.Api.WellKnown;
 using Serving.Instruments;
 
 namespace Serving.Autoscaler.Collection;
 
-/// <summary>The scrapes of queue-proxies.</summary>
+/// <summary>The scrapes of queue-proxies. Invariant: a Configuration has a series while a revision of it is scraped.</summary>
 internal static class ScrapeMetrics
 {
     /// <summary>The name of the meter.</summary>
     public const string MeterName = "Serving.Autoscaler";
+
+    /// <summary>Those whose revisions are scraped.</summary>
+    public static ScrapedConfigurations Configurations { get; } = new();
 
     private static readonly MetricAttribute Reason = new(
         "reason",
         "`CollectionFailed`, `DidNotReceiveStat` or `NoEndpoints`, as in the Metric's condition"
     );
 
-    private static readonly Meter Meter = new(MeterName);
+    private static readonly Meter Meter = new(new MeterOptions(MeterName) { Scope = Configurations });
 
     private static readonly Histogram<double> Duration = Meter
         .CreateHistogram("kn.autoscaler.scrape.duration", "s", "The duration of scraping the revision", null, SecondsBuckets.Short)
@@ -27,13 +28,13 @@ internal static class ScrapeMetrics
         .With(Reason)
         .StartingAtZero(Reason, CollectionFailure.CollectionFailed, CollectionFailure.DidNotReceiveStat, CollectionFailure.NoEndpoints);
 
-    /// <summary>A scrape of a revision succeeded.</summary>
-    public static void Scraped(Metric metric, TimeSpan took) =>
+    /// <summary>A scrape of a revision ended, with or without stats.</summary>
+    public static void Scraped(ScrapedConfiguration owner, TimeSpan took) =>
         Duration.Record(
             took.TotalSeconds,
-            RevisionNames.Namespace.Of(metric.Metadata.Namespace),
-            RevisionNames.Service.Of(metric.Metadata.Labels.GetValueOrDefault(ServingKeys.Service, "")),
-            RevisionNames.Configuration.Of(metric.Metadata.Labels.GetValueOrDefault(ServingKeys.Configuration, ""))
+            RevisionNames.Namespace.Of(owner.Namespace),
+            RevisionNames.Service.Of(owner.Service),
+            RevisionNames.Configuration.Of(owner.Configuration)
         );
 
     /// <summary>A scrape failed.</summary>
