@@ -7,6 +7,7 @@ using Serving.Dataplane.Statistics;
 using Serving.Dataplane.Throttling;
 using Serving.Dataplane.Tracing;
 using Serving.Dataplane.Upstreams;
+using Serving.Observability.Requests;
 using Serving.QueueProxy.Readiness;
 using Serving.QueueProxy.Telemetry;
 
@@ -129,7 +130,7 @@ internal sealed class ProxyEndpoint
                 metrics?.Completed(
                     _time.GetElapsedTime(started, outcome.Ended ?? _time.GetTimestamp()),
                     context.Request,
-                    failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode
+                    RequestStatus.Of(context, failed)
                 );
             }
         }
@@ -200,7 +201,9 @@ internal sealed class ProxyEndpoint
         var ended = _time.GetTimestamp();
         metrics.Invoked(
             _time.GetElapsedTime(started, ended),
-            isWhole || context.Response.HasStarted ? context.Response.StatusCode : StatusCodes.Status502BadGateway
+            isWhole || context.Response.HasStarted ? context.Response.StatusCode
+                : context.RequestAborted.IsCancellationRequested ? RequestStatus.ClientClosedRequest
+                : StatusCodes.Status502BadGateway
         );
         return new Outcome(isWhole, isWhole ? ended : null);
     }

@@ -40,7 +40,7 @@ internal sealed class RequestObserver(LoggedRequests? log, RequestTracer? tracer
         finally
         {
             var elapsed = time.GetElapsedTime(started);
-            var status = failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode;
+            var status = RequestStatus.Of(context, failed);
             SpanAttributes.Responded(span, status);
             written?.Log.Write(context, status, body!.Written, elapsed, written.Revision);
         }

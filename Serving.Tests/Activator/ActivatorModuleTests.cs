@@ -462,6 +462,28 @@ public sealed class ActivatorModuleTests : IRequestStatSink
     }
 
     [Test]
+    public async Task A_client_that_leaves_while_it_waits_is_499_in_metrics_and_log()
+    {
+        PutRevision();
+        _requestLog.SetTemplate("{{.Response.Code}}");
+        using var exporter = new PrometheusExporter("Serving.Activator");
+        using var leaves = new CancellationTokenSource();
+        var answer = SendAsync(cancellation: leaves.Token);
+        await Eventually.HoldsAsync(() => Scrape().Sum("kn_revision_request_queued", ("kn_revision_name", "rev")).Should().Be(1));
+
+        await leaves.CancelAsync();
+        await FluentActions.Awaiting(() => answer).Should().ThrowAsync<OperationCanceledException>();
+
+        await Eventually.HoldsAsync(() =>
+        {
+            Scrape().Sum("http_server_request_duration_seconds_count", ("http_response_status_code", "499")).Should().Be(1);
+            System.Text.Encoding.UTF8.GetString(_logged.ToArray()).Should().Be("499\n");
+        });
+
+        MetricsText Scrape() => MetricsText.Read(exporter.Render(TextFormat.OpenMetrics), openMetrics: true);
+    }
+
+    [Test]
     public async Task Goes_through_the_Service_or_the_mesh_as_config_network_says_while_it_changes()
     {
         PutRevision();
@@ -533,7 +555,7 @@ public sealed class ActivatorModuleTests : IRequestStatSink
 
     private Uri Uri(int version = 1) => new($"http://{_activator.Endpoints[version - 1]}/");
 
-    private async Task<HttpResponseMessage> SendAsync(int version = 1)
+    private async Task<HttpResponseMessage> SendAsync(int version = 1, CancellationToken cancellation = default)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, Uri(version))
         {
@@ -543,6 +565,6 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         request.Headers.Host = "hello.example";
         request.Headers.Add("Knative-Serving-Namespace", "ns");
         request.Headers.Add("Knative-Serving-Revision", "rev");
-        return await _client.SendAsync(request);
+        return await _client.SendAsync(request, cancellation);
     }
 }

@@ -191,6 +191,40 @@ public sealed class SidecarTelemetryTests
     }
 
     [Test]
+    public async Task A_client_that_leaves_before_the_response_is_499_in_metrics_and_log()
+    {
+        await using var user = await TestServer.StartAsync(static context => Task.Delay(Timeout.Infinite, context.RequestAborted));
+        using var proxy = await StartAsync(
+            user,
+            new ServingObservability
+            {
+                RequestMetricsProtocol = "prometheus",
+                LoggingEnableRequestLog = true,
+                LoggingRequestLogTemplate = "{{.Response.Code}}",
+            },
+            ("CONTAINER_CONCURRENCY", "1")
+        );
+        using var leaves = new CancellationTokenSource();
+
+        // One runs, and one waits in the queue.
+        Task[] requests = [_client.GetAsync(proxy.Serving, leaves.Token), _client.GetAsync(proxy.Serving, leaves.Token)];
+        await Eventually.HoldsAsync(async () => (await ScrapeAsync()).Should().Contain("kn_serving_queue_depth 2\n"));
+        await leaves.CancelAsync();
+        await FluentActions.Awaiting(() => Task.WhenAll(requests)).Should().ThrowAsync<OperationCanceledException>();
+
+        await Eventually.HoldsAsync(async () =>
+        {
+            var text = await ScrapeAsync();
+            text.Should().MatchRegex("http_server_request_duration_seconds_count{[^}]*http_response_status_code=\"499\"[^}]*} 2\n");
+            text.Should().Contain("kn_serving_invocation_duration_seconds_count{http_response_status_code=\"499\"} 1\n");
+            text.Should().NotContain("http_response_status_code=\"200\"").And.NotContain("http_response_status_code=\"502\"");
+            proxy.Output.Should().Equal("499", "499");
+        });
+
+        Task<string> ScrapeAsync() => _client.GetStringAsync(new Uri(proxy.UserMetrics, "metrics"));
+    }
+
+    [Test]
     public async Task Nobody_listens_for_scrapes_when_metrics_are_off()
     {
         await using var user = await TestServer.StartAsync(static _ => Task.CompletedTask);

@@ -116,13 +116,7 @@ internal sealed partial class ActivationHandler(
                 metadata.Labels.GetValueOrDefault(ServingKeys.Service, ""),
                 metadata.Labels.GetValueOrDefault(ServingKeys.Configuration, "")
             );
-            requests.Write(
-                context,
-                failed ? StatusCodes.Status500InternalServerError : context.Response.StatusCode,
-                body.Written,
-                time.GetElapsedTime(started),
-                revision
-            );
+            requests.Write(context, RequestStatus.Of(context, failed), body.Written, time.GetElapsedTime(started), revision);
         }
     }
 

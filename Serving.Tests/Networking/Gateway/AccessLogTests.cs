@@ -4,6 +4,8 @@ using System.Text.Json.Nodes;
 using FluentAssertions;
 using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
+using Serving.Networking.Gateway.Telemetry;
+using Serving.Observability.Metrics;
 using Serving.Observability.Requests;
 using Serving.Tests.Support;
 
@@ -100,6 +102,39 @@ public sealed class AccessLogTests
         await SendAsync("hello.test", "/on");
 
         await Eventually.HoldsAsync(() => Text().Should().Be("/on\nagain /on\n"));
+    }
+
+    [Test]
+    public async Task A_client_that_leaves_before_the_response_is_499_as_in_metrics()
+    {
+        using var exporter = new PrometheusExporter(GatewayMetrics.MeterName);
+        _log.SetTemplate("{{.Response.Code}}");
+        var arrived = new TaskCompletionSource();
+        var backend = await _gateway.BackendAsync(context =>
+        {
+            arrived.TrySetResult();
+            return Task.Delay(Timeout.Infinite, context.RequestAborted);
+        });
+        _gateway.Cluster.PutService("slow");
+        _gateway.Cluster.PutEndpoints("slow", backend.Endpoints[0]);
+        _gateway.Cluster.PutIngress("slow", Cluster.Rule("slow.test", Cluster.To("slow")));
+        await _gateway.RoutedAsync("slow");
+        using var leaves = new CancellationTokenSource();
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{_gateway.External}/") { Headers = { Host = "slow.test" } };
+        var answer = _http.SendAsync(request, leaves.Token);
+        await arrived.Task;
+
+        await leaves.CancelAsync();
+        await FluentActions.Awaiting(() => answer).Should().ThrowAsync<OperationCanceledException>();
+
+        await Eventually.HoldsAsync(() =>
+        {
+            Text().Should().Be("499\n");
+            exporter
+                .Render()
+                .Should()
+                .MatchRegex("kn_gateway_request_duration_seconds_count{[^}]*http_response_status_code=\"499\"[^}]*} 1\n");
+        });
     }
 
     [Test]

@@ -92,7 +92,7 @@ internal sealed class RequestRouter(
         }
         finally
         {
-            var status = failed ? StatusCodes.Status500InternalServerError : RequestStatus.Of(context);
+            var status = RequestStatus.Of(context, failed);
             context.Request.Host = record.Host;
             requests.Write(context, status, body.Written, Stopwatch.GetElapsedTime(started), record.Revision(), record.Routing());
         }
