@@ -58,7 +58,11 @@ internal sealed class ProxyEndpoint
 
         // The queue holds ten times the concurrency, which gives the autoscaler time to react.
         if (config.ContainerConcurrency > 0)
+        {
             _breaker = new Breaker(QueueDepthFactor * config.ContainerConcurrency, config.ContainerConcurrency);
+            _metrics?.Follow(_breaker);
+        }
+
         _timeouts = new RequestTimeouts(config.Timeout, config.ResponseStartTimeout, config.IdleTimeout);
         var address = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{config.UserPort}");
         _http1 = new UpstreamTarget(address, Http2: false) { IsProgram = true };
@@ -164,7 +168,6 @@ internal sealed class ProxyEndpoint
             {
                 var admission = _time.GetTimestamp();
                 metrics.Waited(_time.GetElapsedTime(started, admission));
-                metrics.Admitted(breaker.InFlight);
                 started = admission;
             }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http;
+using Serving.Dataplane.Throttling;
 using Serving.Instruments;
 using Serving.Observability.Requests;
 
@@ -22,14 +23,19 @@ internal sealed class RequestMetrics : IDisposable
     private readonly Histogram<double> _requests;
     private readonly Histogram<double> _waits;
     private readonly Counter<long> _rejected;
-    private readonly Gauge<long> _depth;
+    private Breaker? _breaker;
 
     public RequestMetrics()
     {
         _invocations = _meter
             .CreateHistogram("kn.serving.invocation.duration", "s", "The duration of task execution", null, SecondsBuckets.Short)
             .With(RequestAttributes.Status);
-        _depth = _meter.CreateGauge<long>("kn.serving.queue.depth", "{request}", "Number of current requests in the queue");
+        _meter.CreateObservableGauge(
+            "kn.serving.queue.depth",
+            () => Volatile.Read(ref _breaker) is { } breaker ? [new Measurement<int>(breaker.InFlight)] : Array.Empty<Measurement<int>>(),
+            "{request}",
+            "Number of current requests in the queue"
+        );
         _waits = _meter.CreateHistogram(
             "kn.serving.queue.wait.duration",
             "s",
@@ -52,8 +58,8 @@ internal sealed class RequestMetrics : IDisposable
 
     public void Dispose() => _meter.Dispose();
 
-    /// <summary>Records that a request starts, with <paramref name="inFlight"/> requests running or waiting.</summary>
-    public void Admitted(int inFlight) => _depth.Record(inFlight);
+    /// <summary>Reports the requests that run or wait in a breaker, whenever metrics are collected.</summary>
+    public void Follow(Breaker breaker) => Volatile.Write(ref _breaker, breaker);
 
     /// <summary>Records how long a request waited in the queue.</summary>
     public void Waited(TimeSpan duration) => _waits.Record(duration.TotalSeconds);

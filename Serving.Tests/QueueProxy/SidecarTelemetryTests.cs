@@ -126,7 +126,7 @@ public sealed class SidecarTelemetryTests
             text.Should()
                 .Contain("kn_serving_invocation_duration_seconds_count{http_response_status_code=\"200\"} 2")
                 .And.Contain("kn_serving_invocation_duration_seconds_count{http_response_status_code=\"500\"} 1")
-                .And.Contain("kn_serving_queue_depth 1\n");
+                .And.Contain("kn_serving_queue_depth 0\n", "nothing runs or waits");
             text.Should()
                 .MatchRegex(
                     "http_server_request_duration_seconds_count{[^}]*http_response_status_code=\"500\"[^}]*kn_route_tag=\"blue\"[^}]*} 1\n"
@@ -159,6 +159,7 @@ public sealed class SidecarTelemetryTests
         // One runs and ten wait: the last is refused.
         var answers = Enumerable.Range(0, 11).Select(_ => _client.GetAsync(proxy.Serving)).Append(_client.SendAsync(request)).ToList();
         await Eventually.HoldsAsync(async () => (await ScrapeAsync()).Sum("kn_serving_queue_rejected_total").Should().Be(1));
+        (await ScrapeAsync()).Sum("kn_serving_queue_depth").Should().Be(11, "one runs and ten wait");
         release.SetResult();
         foreach (var answer in await Task.WhenAll(answers))
             answer.Dispose();
@@ -167,6 +168,7 @@ public sealed class SidecarTelemetryTests
         {
             var read = await ScrapeAsync();
             read.Sum("kn_serving_queue_wait_duration_seconds_count").Should().Be(11);
+            read.Samples["kn_serving_queue_depth"].Should().Be(0);
             read.Sum("kn_serving_invocation_duration_seconds_count", ("http_response_status_code", "200")).Should().Be(11);
             read.Sum("target_info", ("kn_revision_name", "rev"), ("kn_service_name", "hello"), ("k8s_namespace_name", "ns")).Should().Be(1);
             read.Exemplars.Should()
