@@ -41,7 +41,7 @@ internal sealed class RequestMetrics : IDisposable
             "s",
             "How long a request waited in the queue",
             null,
-            SecondsBuckets.Short
+            SecondsBuckets.Waits
         );
         _rejected = _meter.CreateCounter<long>("kn.serving.queue.rejected", "{request}", "Requests refused because the queue was full");
         _requests = _meter

@@ -430,6 +430,11 @@ public sealed class ActivatorModuleTests : IRequestStatSink
                 .Be(6);
             read.Sum("kn_activator_request_wait_duration_seconds_count", revision).Should().Be(6);
             read.Sum("kn_activator_request_wait_duration_seconds_sum", revision).Should().BePositive();
+            read.Samples.Keys.Should()
+                .Contain(static key =>
+                    key.StartsWith("kn_activator_request_wait_duration_seconds_bucket", StringComparison.Ordinal)
+                    && key.Contains("le=\"0.0005\"", StringComparison.Ordinal)
+                );
             read.Sum("kn_activator_request_rejected_total", [.. revision, ("reason", "queue_full")]).Should().Be(1);
             read.Sum("kn_activator_capacity", revision).Should().Be(2);
             read.Sum("kn_activator_pods", revision).Should().Be(1);

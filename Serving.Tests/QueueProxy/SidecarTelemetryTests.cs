@@ -168,6 +168,7 @@ public sealed class SidecarTelemetryTests
         {
             var read = await ScrapeAsync();
             read.Sum("kn_serving_queue_wait_duration_seconds_count").Should().Be(11);
+            read.Samples.Keys.Should().Contain("kn_serving_queue_wait_duration_seconds_bucket{le=\"0.0005\"}");
             read.Samples["kn_serving_queue_depth"].Should().Be(0);
             read.Sum("kn_serving_invocation_duration_seconds_count", ("http_response_status_code", "200")).Should().Be(11);
             read.Sum("target_info", ("kn_revision_name", "rev"), ("kn_service_name", "hello"), ("k8s_namespace_name", "ns")).Should().Be(1);

@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Http;
 using Serving.Activator.Throttling;
 using Serving.Dataplane.Throttling;
 using Serving.Instruments;
-using Serving.Observability.Metrics;
 using Serving.Observability.Requests;
 
 namespace Serving.Activator.Requests;
@@ -93,7 +92,7 @@ internal sealed class ActivatorMetrics : IDisposable
                 "s",
                 "How long a request waited until the revision had capacity",
                 null,
-                SecondsBuckets.Short
+                SecondsBuckets.Waits
             )
             .With(RevisionNames.All);
         _rejected = _meter
