@@ -24,7 +24,8 @@ internal sealed class ConfigMetrics : IDisposable
                 "{configmap}",
                 "Changes of a ConfigMap that were rejected because they are not valid"
             )
-            .With(Name);
+            .With(Name)
+            .StartingAtZero(() => _invalid.Keys.Select(static name => (KeyValuePair<string, object?>[])[Name.Of(name)]));
         _meter
             .CreateObservableGauge(
                 "serving.config.invalid",

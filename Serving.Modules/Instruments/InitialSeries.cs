@@ -11,6 +11,7 @@ namespace Serving.Instruments;
 public static class InitialSeries
 {
     private static readonly ConditionalWeakTable<Instrument, KeyValuePair<string, object?>[][]> Declared = [];
+    private static readonly ConditionalWeakTable<Instrument, Func<IEnumerable<KeyValuePair<string, object?>[]>>> Current = [];
     private static readonly Lock Gate = new();
 
     /// <summary>Declares a series with these tags, which begins with 0; none for the series without tags. Returns the counter.</summary>
@@ -21,8 +22,8 @@ public static class InitialSeries
         var added = tags.ToArray();
         lock (Gate)
         {
-            var before = Of(counter);
-            if (!before.Any(known => known.SequenceEqual(added)))
+            var before = Declared.TryGetValue(counter, out var known) ? known : [];
+            if (!before.Any(one => one.SequenceEqual(added)))
             {
                 Declared.AddOrUpdate(counter, [.. before, added]);
             }
@@ -44,7 +45,21 @@ public static class InitialSeries
         return counter;
     }
 
+    /// <summary>Declares the series of objects that come and go: the function returns the tags of those that exist, whenever metrics are
+    /// collected. Returns the counter.</summary>
+    public static Counter<T> StartingAtZero<T>(this Counter<T> counter, Func<IEnumerable<KeyValuePair<string, object?>[]>> series)
+        where T : struct
+    {
+        ArgumentNullException.ThrowIfNull(counter);
+        ArgumentNullException.ThrowIfNull(series);
+        Current.AddOrUpdate(counter, series);
+        return counter;
+    }
+
     /// <summary>The tags of the declared series; none when nothing was declared.</summary>
-    public static IReadOnlyList<KeyValuePair<string, object?>[]> Of(Instrument instrument) =>
-        Declared.TryGetValue(instrument, out var series) ? series : [];
+    public static IEnumerable<KeyValuePair<string, object?>[]> Of(Instrument instrument)
+    {
+        IEnumerable<KeyValuePair<string, object?>[]> declared = Declared.TryGetValue(instrument, out var series) ? series : [];
+        return Current.TryGetValue(instrument, out var current) ? declared.Concat(current()) : declared;
+    }
 }

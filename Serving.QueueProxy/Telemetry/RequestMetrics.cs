@@ -43,7 +43,9 @@ internal sealed class RequestMetrics : IDisposable
             null,
             SecondsBuckets.Waits
         );
-        _rejected = _meter.CreateCounter<long>("kn.serving.queue.rejected", "{request}", "Requests refused because the queue was full");
+        _rejected = _meter
+            .CreateCounter<long>("kn.serving.queue.rejected", "{request}", "Requests refused because the queue was full")
+            .StartingAtZero();
         _requests = _meter
             .CreateHistogram("http.server.request.duration", "s", "Duration of HTTP server requests.", null, SecondsBuckets.Short)
             .With(

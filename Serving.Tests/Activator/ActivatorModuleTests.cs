@@ -414,6 +414,20 @@ public sealed class ActivatorModuleTests : IRequestStatSink
         await Eventually.HoldsAsync(() => Scrape().Sum("kn_revision_request_queued", ("kn_revision_name", "rev")).Should().Be(5));
         Scrape().Sum("kn_activator_capacity", revision).Should().Be(0);
         Scrape().Sum("kn_activator_pods", revision).Should().Be(0);
+        foreach (var reason in new[] { "queue_full", "no_pod" })
+        {
+            Scrape()
+                .Samples.Should()
+                .Contain(sample =>
+                    sample.Key.StartsWith("kn_activator_request_rejected_total{", StringComparison.Ordinal)
+                    && sample.Key.Contains($"reason=\"{reason}\"", StringComparison.Ordinal)
+                    && sample.Value == 0
+                );
+        }
+
+        Scrape()
+            .Samples.Keys.Should()
+            .Contain(static key => key.StartsWith("kn_activator_request_retries_total{", StringComparison.Ordinal));
         using (var refused = await SendAsync())
             refused.StatusCode.Should().Be(HttpStatusCode.ServiceUnavailable);
         _cluster.Put(Resources.Pods, pod.Object("pod-1", ready: true));

@@ -10,6 +10,7 @@ using Serving.Api.Core;
 using Serving.ConfigMaps;
 using Serving.Kubernetes.Events;
 using Serving.Kubernetes.Hosting;
+using Serving.Observability.Metrics;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.ConfigMaps;
@@ -63,6 +64,17 @@ public sealed class ConfigStoreTests
 
         await _cluster.DeleteAsync(Resources.ConfigMaps, "knative-serving", "config-autoscaler", default);
         collected.Collect().Should().NotContainKey(Of);
+    }
+
+    [Test]
+    public void What_it_refuses_is_0_for_each_ConfigMap_before_the_first_refusal()
+    {
+        using var exporter = new PrometheusExporter(ConfigMetrics.MeterName);
+        using var store = NewStore();
+
+        Put("config-autoscaler", ("stable-window", "20s"));
+
+        exporter.Render().Split('\n').Should().Contain("serving_config_rejected_total{name=\"config-autoscaler\"} 0");
     }
 
     [Test]

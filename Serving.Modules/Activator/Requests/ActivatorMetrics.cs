@@ -97,13 +97,22 @@ internal sealed class ActivatorMetrics : IDisposable
             .With(RevisionNames.All);
         _rejected = _meter
             .CreateCounter<long>("kn.activator.request.rejected", "{request}", "Requests of a revision that were not proxied, by reason")
-            .With([.. RevisionNames.All, Reason]);
+            .With([.. RevisionNames.All, Reason])
+            .StartingAtZero(() => Used().SelectMany(static entry => entry.Attributes.Rejections));
         _retries = _meter
             .CreateCounter<long>("kn.activator.request.retries", "{retry}", "Attempts repeated on another pod")
-            .With(RevisionNames.All);
+            .With(RevisionNames.All)
+            .StartingAtZero(() => Used().Select(static entry => entry.Attributes.Owners));
     }
 
     public void Dispose() => _meter.Dispose();
+
+    /// <summary>The tags of rejected requests of a revision, one for each reason while it exists.</summary>
+    public static KeyValuePair<string, object?>[][] RejectionTags(KeyValuePair<string, object?>[] owners) =>
+        [
+            [.. owners, Reason.Of(RejectedReason.QueueFull)],
+            [.. owners, Reason.Of(RejectedReason.NoPod)],
+        ];
 
     /// <summary>A timestamp to pass to <see cref="Waited"/> or <see cref="Completed"/>.</summary>
     public long Now() => _time.GetTimestamp();

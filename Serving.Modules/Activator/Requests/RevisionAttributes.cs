@@ -5,7 +5,7 @@ using Serving.Observability.Requests;
 
 namespace Serving.Activator.Requests;
 
-/// <summary>The attributes of a revision in metrics, and the kinds of its requests. Immutable but for the kinds.</summary>
+/// <summary>The attributes of a revision in metrics, and the kinds of its requests. Immutable but for the kinds of requests.</summary>
 internal sealed class RevisionAttributes(Revision revision)
 {
     private readonly string _service = revision.Metadata.Labels.GetValueOrDefault(ServingKeys.Service, "");
@@ -23,6 +23,9 @@ internal sealed class RevisionAttributes(Revision revision)
             revision.Metadata.Labels.GetValueOrDefault(ServingKeys.Service, ""),
             revision.Metadata.Labels.GetValueOrDefault(ServingKeys.Configuration, "")
         );
+
+    /// <summary>The attributes of requests that were not proxied.</summary>
+    public IReadOnlyList<KeyValuePair<string, object?>[]> Rejections => field ??= ActivatorMetrics.RejectionTags(Owners);
 
     /// <summary>The kinds of its requests.</summary>
     public RequestKinds Kinds { get; } = new();

@@ -26,15 +26,18 @@ internal static class ResizeMetrics
         )
         .With(Direction);
 
-    private static readonly Counter<long> Wakes = Meter.CreateCounter<long>(
-        "serving.autoscaler.wakes",
-        "{wake}",
-        "Revisions whose parked pods were given their full size"
-    );
+    private static readonly Counter<long> Wakes = Meter
+        .CreateCounter<long>("serving.autoscaler.wakes", "{wake}", "Revisions whose parked pods were given their full size")
+        .StartingAtZero();
 
     private static readonly Counter<long> Refusals = Meter
         .CreateCounter<long>("serving.autoscaler.resize.refused", "{resize}", "Resizes that the cluster or a node refused, by reason")
-        .With(Direction, Reason);
+        .With(Direction, Reason)
+        .StartingAtZero(static () =>
+            from wake in (bool[])[false, true]
+            from reason in (string[])[Parking.NotSupported, Parking.ResizeRefused, Parking.Infeasible, Parking.Deferred]
+            select (KeyValuePair<string, object?>[])[Direction.Of(Name(wake)), Reason.Of(reason)]
+        );
 
     /// <summary>A node has done what was requested.</summary>
     public static void Granted(bool wake, TimeSpan took) => Duration.Record(took.TotalSeconds, Direction.Of(Name(wake)));

@@ -24,7 +24,8 @@ public sealed class StatConnectionMetrics : IDisposable
     {
         _errors = _meter
             .CreateCounter<long>("kn.activator.stats.conn.errors", "{error}", "Number of connection errors from the activator")
-            .With(PeerName);
+            .With(PeerName)
+            .StartingAtZero(Peer);
         _meter
             .CreateObservableGauge(
                 "kn.activator.stats.conn.reachable",

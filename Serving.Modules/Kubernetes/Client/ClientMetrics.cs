@@ -79,6 +79,7 @@ internal static class ClientMetrics
         var operation = ApiRequest.OperationOf(request);
         var (verb, resource, code) = (Verb.Of(operation.Verb), Resource.Of(operation.Resource), StatusCode.Of(status));
         Throttled.Add(0, verb, resource);
+        Retries.Add(0, verb, resource);
         Duration.Record(took.TotalSeconds, verb, resource, code);
         Codes.Add(1, Server.Of(request.RequestUri?.Host ?? ""), Method.Of(request.Method.Method), code);
     }

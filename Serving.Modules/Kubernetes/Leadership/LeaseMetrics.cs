@@ -27,7 +27,13 @@ internal static class LeaseMetrics
 
     private static readonly Counter<long> Transitions = Meter
         .CreateCounter<long>("serving.lease.transitions", "{transition}", "How often this process acquired, released or lost a Lease")
-        .With(Lease, Transition);
+        .With(Lease, Transition)
+        .StartingAtZero(static () =>
+            from elector in Candidates.Keys
+            from lease in elector.Leases
+            from transition in (string[])[Acquired, Released, Lost]
+            select (KeyValuePair<string, object?>[])[Lease.Of(lease), Transition.Of(transition)]
+        );
 
     static LeaseMetrics()
     {

@@ -36,6 +36,9 @@ internal sealed class TrafficCounter(TrafficKey key)
     /// <summary>Its attributes in metrics; null before its first request, so that an idle revision has no series.</summary>
     public KeyValuePair<string, object?>[]? Tags => Volatile.Read(ref _attributes)?.Tags;
 
+    /// <summary>Its attributes in metrics with each reason of a retry; none before its first request.</summary>
+    public IReadOnlyList<KeyValuePair<string, object?>[]> RetryTags => Volatile.Read(ref _attributes)?.RetryTags ?? [];
+
     /// <summary>Records the start of a request and returns its timestamp.</summary>
     public long Begin()
     {
@@ -89,5 +92,8 @@ internal sealed class TrafficCounter(TrafficKey key)
             new TimeSpan(Volatile.Read(ref _lastLatencyTicks))
         );
 
-    private sealed record Attributes(RevisionOwner Owner, KeyValuePair<string, object?>[] Tags);
+    private sealed record Attributes(RevisionOwner Owner, KeyValuePair<string, object?>[] Tags)
+    {
+        public KeyValuePair<string, object?>[][] RetryTags => field ??= GatewayMetrics.RetryTags(Tags);
+    }
 }

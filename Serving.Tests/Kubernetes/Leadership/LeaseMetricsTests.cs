@@ -5,6 +5,7 @@ using Serving.Api;
 using Serving.Api.Core;
 using Serving.Kubernetes.Client;
 using Serving.Kubernetes.Leadership;
+using Serving.Observability.Metrics;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Kubernetes.Leadership;
@@ -32,6 +33,28 @@ public sealed class LeaseMetricsTests
             .And.Contain("serving.lease.transitions{lease=lease-metrics-b,transition=released}", 1)
             .And.NotContainKey("serving.lease.held{lease=lease-metrics-a}", "nobody here is a candidate");
         stopFirst.Dispose();
+    }
+
+    [Test]
+    public async Task Its_transitions_are_0_before_the_first_one()
+    {
+        var cluster = new InMemoryCluster(_time);
+        cluster.FailNext(static r => r.Plural == "leases", new KubernetesException("get", new Status { Code = 503, Message = "away" }));
+        using var exporter = new PrometheusExporter(LeaseMetrics.MeterName);
+        var (running, stop) = Start(cluster, "one");
+
+        await Eventually.HoldsAsync(() =>
+            exporter
+                .Render()
+                .Split('\n')
+                .Should()
+                .Contain("serving_lease_transitions_total{lease=\"lease-metrics-a\",transition=\"lost\"} 0")
+                .And.Contain("serving_lease_transitions_total{lease=\"lease-metrics-b\",transition=\"released\"} 0")
+        );
+
+        await stop.CancelAsync();
+        await running;
+        stop.Dispose();
     }
 
     [Test]

@@ -104,6 +104,27 @@ public sealed class GatewayMetricsTests : GatewayFixture
     }
 
     [Test]
+    public async Task Failures_are_0_from_the_first_request_on_also_for_an_exporter_that_starts_later()
+    {
+        await RouteAsync("fine", static _ => Task.CompletedTask);
+        Scrape().Samples.Keys.Should().NotContain(static key => key.Contains("\"fine\"", StringComparison.Ordinal));
+        await SendAsync("fine.test", "/");
+        await Eventually.HoldsAsync(() => Scrape().Sum(Duration, Series("fine")).Should().Be(1));
+
+        foreach (var name in new[] { "kn_gateway_request_no_endpoint_total", "kn_gateway_request_retries_total" })
+            Of(Scrape(), name).Should().NotBeEmpty().And.OnlyContain(static sample => sample.Value == 0);
+        using var later = new PrometheusExporter(GatewayMetrics.MeterName);
+        var read = MetricsText.Read(later.Render(TextFormat.OpenMetrics), openMetrics: true);
+        Of(read, "kn_gateway_request_no_endpoint_total").Should().ContainSingle();
+        Of(read, "kn_gateway_request_retries_total").Should().HaveCount(3, "one for each reason");
+
+        static IEnumerable<KeyValuePair<string, double>> Of(MetricsText text, string name) =>
+            text.Samples.Where(sample =>
+                sample.Key.StartsWith(name + "{", StringComparison.Ordinal) && sample.Key.Contains("\"fine\"", StringComparison.Ordinal)
+            );
+    }
+
+    [Test]
     public async Task The_series_of_a_deleted_route_end()
     {
         await RouteAsync("old", static _ => Task.CompletedTask);

@@ -20,6 +20,7 @@ internal sealed class GatewayMetrics : IDisposable
     private static readonly MetricAttribute ListenerName = new("listener", "`external` or `cluster-local`");
     private static readonly MetricAttribute RetryReason = new("reason", "`not_connected`, `unsent` or `lost`");
     private static readonly MetricAttribute Unroutable = new("reason", "`no_route`, `no_backend`, `loop`, `bad_path` or `redirect`");
+    private static readonly UpstreamResult[] Retryable = [UpstreamResult.NotConnected, UpstreamResult.Unsent, UpstreamResult.Lost];
     private static readonly MetricAttribute[] Owner = [.. RevisionNames.All, RouteName];
 
     private readonly Meter _meter;
@@ -56,14 +57,16 @@ internal sealed class GatewayMetrics : IDisposable
                 "{retry}",
                 "Attempts repeated on another endpoint, by the reason that the previous one failed"
             )
-            .With([.. Owner, RetryReason]);
+            .With([.. Owner, RetryReason])
+            .StartingAtZero(() => Used(statistics).SelectMany(static counter => counter.RetryTags));
         _noEndpoint = _meter
             .CreateCounter<long>(
                 "kn.gateway.request.no_endpoint",
                 "{request}",
                 "Requests refused with 502 or 503 because no endpoint accepted them"
             )
-            .With(Owner);
+            .With(Owner)
+            .StartingAtZero(() => Used(statistics).Select(static counter => counter.Tags!));
         _unrouted = _meter
             .CreateCounter<long>("kn.gateway.request.unrouted", "{request}", "Requests that were not sent to a backend, by reason")
             .With(ListenerName, Unroutable);
@@ -132,9 +135,17 @@ internal sealed class GatewayMetrics : IDisposable
     public void Unrouted(Listener listener, UnroutedReason reason) =>
         _unrouted.Add(1, ListenerName.Of(listener.Name()), Unroutable.Of(reason.Name()));
 
+    /// <summary>The tags of retries, one for each reason.</summary>
+    /// <param name="owner">The tags of what the requests are for.</param>
+    public static KeyValuePair<string, object?>[][] RetryTags(KeyValuePair<string, object?>[] owner) =>
+        [.. Retryable.Select(result => (KeyValuePair<string, object?>[])[.. owner, RetryReason.Of(result.ErrorType())])];
+
+    /// <summary>The counters that have series.</summary>
+    private static IEnumerable<TrafficCounter> Used(GatewayStatistics statistics) =>
+        statistics.Counters.Where(static counter => counter.Tags is not null && (counter.IsRouted || counter.InFlight > 0));
+
     private static IEnumerable<Measurement<int>> InFlight(GatewayStatistics statistics) =>
-        statistics
-            .Counters.Where(static counter => counter.Tags is not null && (counter.IsRouted || counter.InFlight > 0))
+        Used(statistics)
             .GroupBy(static counter => (counter.Key.Namespace, counter.Key.Revision, counter.Key.Route))
             .Select(static same => new Measurement<int>(same.Sum(static counter => counter.InFlight), same.First().Tags!));
 }
