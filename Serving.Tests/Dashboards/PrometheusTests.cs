@@ -42,9 +42,7 @@ public sealed class PrometheusTests
     /// <summary>Metrics that need a trouble that the scenario does not have, and which.</summary>
     private static readonly Dictionary<string, string> NotProvoked = new()
     {
-        ["kn_activator_request_rejected_total"] = "ten thousand waiting requests",
-        ["kn_activator_request_retries_total"] = "a pod that ends while the activator connects",
-        ["kn_gateway_request_no_endpoint_total"] = "a pod that refuses connections for seconds",
+        ["serving_metrics_overflowed_total"] = "twenty thousand series",
         ["serving_informer_relists_total"] = "a watch that cannot be resumed",
         ["serving_autoscaler_pods_parked"] = "a Revision with reserve-scale",
         ["serving_autoscaler_pods_finishing"] = "a Revision with max-requests-per-pod",
@@ -52,10 +50,8 @@ public sealed class PrometheusTests
         ["serving_autoscaler_pods_replaced_total"] = "a Revision with max-requests-per-pod",
         ["serving_autoscaler_pods_replace_failures_total"] = "a Revision with max-requests-per-pod",
         ["serving_autoscaler_deletion_costs_total"] = "a scale-down of busy and idle pods",
-        ["serving_autoscaler_wakes_total"] = "a Revision with reserve-scale",
         ["serving_controller_image_pulls_total"] = "a Revision with prepull",
         ["serving_autoscaler_resize_duration_seconds_bucket"] = "a Revision with reserve-scale",
-        ["serving_autoscaler_resize_refused_total"] = "a node that refuses a resize",
         ["apiserver_admission_webhook_rejection_count"] = "an API server of Kubernetes",
     };
 
