@@ -46,8 +46,8 @@ internal readonly ref struct IncomingTrace
     {
         if (Single(headers.TraceParent) is { } parent && FromParent(parent) is { HasIds: true } w3c)
             return w3c;
-        if (headers.TryGetValue(TraceHeaders.B3, out var b3) && Single(b3) is { } single)
-            return FromB3(single);
+        if (headers.TryGetValue(TraceHeaders.B3, out var b3) && Single(b3) is { } text && FromB3(text) is { IsB3: true } single)
+            return single;
         return FromHeaders(headers);
     }
 

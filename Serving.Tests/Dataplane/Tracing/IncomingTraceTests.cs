@@ -52,6 +52,11 @@ public sealed class IncomingTraceTests
     public void B3_can_be_a_decision_alone(string header, bool sampled) => Read(("b3", header)).Should().Be(("", "", sampled, true));
 
     [TestCase($"{Trace}-{Span}-x")]
+    [TestCase("x")]
+    public void A_malformed_b3_does_not_hide_B3_in_several_headers(string header) =>
+        Read(("b3", header), ("X-B3-TraceId", Trace), ("X-B3-SpanId", Span), ("X-B3-Sampled", "1")).Should().Be((Trace, Span, true, true));
+
+    [TestCase($"{Trace}-{Span}-x")]
     [TestCase($"{Trace}")]
     [TestCase($"{Span}-{Trace}-1")]
     [TestCase("x")]
