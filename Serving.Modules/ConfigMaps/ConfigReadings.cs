@@ -69,6 +69,9 @@ internal sealed class ConfigReadings(IReadOnlyDictionary<string, string> data) :
         return settings;
     }
 
+    /// <summary>The keys that the parser did not ask for.</summary>
+    public IEnumerable<string> Unread() => data.Keys.Where(key => !_parsed.ContainsKey(key));
+
     private static string? Text<T>(T value) =>
         value switch
         {

@@ -101,6 +101,7 @@ public sealed class ConfigStore : IDisposable
         _rejections.TryRemove(kind.Name, out _);
         _current = next;
         _metrics.Accepted(map.Metadata.Name);
+        Warn(kind, map);
         Announce(old, next);
     }
 
@@ -129,6 +130,17 @@ public sealed class ConfigStore : IDisposable
         _rejections[map.Metadata.Name] = reason;
         _events.Warning(map, "InvalidConfiguration", $"The last valid values stay in use: {reason}");
         _metrics.Rejected(map.Metadata.Name);
+    }
+
+    private void Warn(ConfigMapKind kind, ConfigMap map)
+    {
+        string[] warnings = [.. kind.WarningsOf(map.Data)];
+        if (warnings.Length > 0)
+        {
+            var text = string.Join("; ", warnings);
+            _logger.LogWarning("ConfigMap {Name}: {Reason}", map.Metadata.Name, text);
+            _events.Warning(map, "UnusedConfiguration", text);
+        }
     }
 
     private void Announce(ConfigSnapshot old, ConfigSnapshot next)

@@ -23,9 +23,15 @@ public static class KnownConfigMaps
         new(GcConfigParser.Name, static (s, data, _) => s with { Gc = GcConfigParser.Parse(data) }),
         new(IstioConfigParser.Name, static (s, data, domain) => s with { Istio = IstioConfigParser.Parse(data, domain) }),
         new(LeaderElectionConfigParser.Name, static (s, data, _) => s with { LeaderElection = LeaderElectionConfigParser.Parse(data) }),
-        new(LoggingConfigParser.Name, static (s, data, _) => s with { Logging = LoggingConfigParser.Parse(data) }),
+        new(LoggingConfigParser.Name, static (s, data, _) => s with { Logging = LoggingConfigParser.Parse(data) })
+        {
+            Unused = LoggingConfigParser.Unused,
+        },
         new(NetworkConfigParser.Name, static (s, data, _) => s with { Network = NetworkConfigParser.Parse(data) }),
-        new(ObservabilityConfigParser.Name, static (s, data, _) => s with { Observability = ObservabilityConfigParser.Parse(data) }),
+        new(ObservabilityConfigParser.Name, static (s, data, _) => s with { Observability = ObservabilityConfigParser.Parse(data) })
+        {
+            Unused = ObservabilityConfigParser.Unused,
+        },
         new(ReserveConfigParser.Name, static (s, data, _) => s with { Reserve = ReserveConfigParser.Parse(data) }),
         // No longer read; it is listed so that its example is validated like the others.
         new("config-tracing", static (s, _, _) => s),
@@ -33,15 +39,16 @@ public static class KnownConfigMaps
 
     /// <summary>
     /// Validates a ConfigMap as admission does: the example's checksum and the values. Unknown ConfigMaps pass.
-    /// Throws <see cref="ConfigMapException"/>.
+    /// Throws <see cref="ConfigMapException"/>. Returns warnings, for keys that have no effect.
     /// </summary>
-    public static void Validate(ConfigMap map, string clusterDomain = "cluster.local")
+    public static IReadOnlyList<string> Validate(ConfigMap map, string clusterDomain = "cluster.local")
     {
         ArgumentNullException.ThrowIfNull(map);
         if (All.FirstOrDefault(k => k.Name == map.Metadata.Name) is not { } kind)
-            return;
+            return [];
         ExampleBlock.Check(map);
         kind.Apply(ConfigSnapshot.Default, map.Data, clusterDomain);
+        return [.. kind.WarningsOf(map.Data)];
     }
 
     /// <summary>The configuration without ConfigMaps, for a cluster with this domain.</summary>

@@ -60,6 +60,14 @@ public static class ObservabilityConfigParser
         return config;
     }
 
+    /// <summary>The keys that have no effect, in valid data.</summary>
+    internal static IEnumerable<string> Unused(IReadOnlyDictionary<string, string> data)
+    {
+        var read = new ConfigReadings(data);
+        Parse(read);
+        return read.Unread();
+    }
+
     /// <summary>The sidecar serves its metrics on a port of the pod, which must not be one of its other ports.</summary>
     private static void CheckSidecarPort(ConfigData from, ObservabilityConfig c)
     {

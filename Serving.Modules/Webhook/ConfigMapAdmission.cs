@@ -26,7 +26,7 @@ internal static class ConfigMapAdmission
         {
             if (request.Object?.Deserialize(Resources.ConfigMaps.Json) is ConfigMap map)
             {
-                KnownConfigMaps.Validate(map, clusterDomain);
+                return AdmissionAnswer.Allowed with { Warnings = KnownConfigMaps.Validate(map, clusterDomain) };
             }
 
             return AdmissionAnswer.Allowed;

@@ -120,7 +120,21 @@ public sealed class ConfigMapAdmissionTests
     public async Task A_feature_flag_of_another_release_gets_in() =>
         (await ReviewAsync("config-features", new() { ["kubernetes.podspec-affinity"] = "sometimes" })).Allowed.Should().BeTrue();
 
+    [Test]
+    public async Task A_key_without_effect_gets_in_with_a_warning()
+    {
+        var answer = await AnswerAsync("config-logging", new() { ["loglevel.autoscalar"] = "debug" });
+        answer["allowed"]!.GetValue<bool>().Should().BeTrue();
+        answer["warnings"]!.AsArray().Should().ContainSingle().Which!.GetValue<string>().Should().Contain("\"loglevel.autoscalar\"");
+    }
+
     private async Task<(bool Allowed, string Message)> ReviewAsync(string map, Dictionary<string, string> data, string? checksum = null)
+    {
+        var answer = await AnswerAsync(map, data, checksum);
+        return (answer["allowed"]!.GetValue<bool>(), answer["status"]?["message"]?.GetValue<string>() ?? "");
+    }
+
+    private async Task<JsonNode> AnswerAsync(string map, Dictionary<string, string> data, string? checksum = null)
     {
         var document = new ConfigMap
         {
@@ -157,8 +171,7 @@ public sealed class ConfigMapAdmissionTests
         using var content = new StringContent(review.ToJsonString(), Encoding.UTF8, "application/json");
         using var response = await _client.PostAsync("/config-validation", content);
         response.StatusCode.Should().Be(HttpStatusCode.OK);
-        var answer = JsonNode.Parse(await response.Content.ReadAsStringAsync())!["response"]!;
-        return (answer["allowed"]!.GetValue<bool>(), answer["status"]?["message"]?.GetValue<string>() ?? "");
+        return JsonNode.Parse(await response.Content.ReadAsStringAsync())!["response"]!;
     }
 
     private HttpClient Trusting(WebhookConfiguration configuration)

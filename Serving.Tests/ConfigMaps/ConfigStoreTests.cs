@@ -51,6 +51,21 @@ public sealed class ConfigStoreTests
     }
 
     [Test]
+    public void A_key_without_effect_is_reported_on_the_ConfigMap_whose_other_keys_are_in_use()
+    {
+        using var store = NewStore();
+        Put("config-logging", ("loglevel.webhook", "debug"), ("loglevel.autoscalar", "debug"));
+        store.Current.Logging.LevelOf("webhook").Should().Be("debug");
+        _events
+            .Received(1)
+            .Warning(
+                Arg.Is<IKubernetesObject>(o => o.Metadata.Name == "config-logging"),
+                "UnusedConfiguration",
+                "key \"loglevel.autoscalar\" of config-logging has no effect: correct or remove it"
+            );
+    }
+
+    [Test]
     public async Task Tells_which_ConfigMaps_are_not_in_use_as_they_are_in_the_cluster()
     {
         using var store = NewStore();

@@ -3,6 +3,8 @@ using NUnit.Framework;
 using Serving.Api.Config;
 using Serving.Api.Core;
 using Serving.ConfigMaps;
+using Serving.Observability.Logging;
+using Serving.Tests.Support;
 
 namespace Serving.Tests.ConfigMaps;
 
@@ -228,6 +230,82 @@ public sealed class ParserTests
             .Throw<ConfigMapException>()
             .WithMessage("invalid logging level: loud");
     }
+
+    [TestCase("""{"level":"loud"}""", "zap-logger-config has the invalid logging level \"loud\"*")]
+    [TestCase("""{"level":3}""", "zap-logger-config has the invalid logging level 3*")]
+    [TestCase("\"debug\"", "zap-logger-config is not a JSON object")]
+    public void The_logging_level_of_all_components_is_checked(string zap, string message) =>
+        FluentActions
+            .Invoking(() => LoggingConfigParser.Parse(new Dictionary<string, string> { ["zap-logger-config"] = zap }))
+            .Should()
+            .Throw<ConfigMapException>()
+            .WithMessage(message);
+
+    [TestCase("{}")]
+    [TestCase("""{"level":""}""")]
+    [TestCase("""{"level":null}""")]
+    public void Without_a_logging_level_it_is_info(string zap) =>
+        LoggingConfigParser.Parse(new Dictionary<string, string> { ["zap-logger-config"] = zap }).Level.Should().Be("info");
+
+    [TestCase("config-logging", "loglevel.autoscalar")]
+    [TestCase("config-logging", "log-level")]
+    [TestCase("config-observability", "metrics.backend-destination")]
+    [TestCase("config-observability", "tracing-sampling-rates")]
+    public void A_key_without_effect_gets_a_warning(string map, string key) =>
+        Warnings(map, key).Should().Equal($"key \"{key}\" of {map} has no effect: correct or remove it");
+
+    [TestCase("config-logging", "loglevel.autoscaler")]
+    [TestCase("config-logging", "zap-logger-config")]
+    [TestCase("config-logging", "_comment")]
+    [TestCase("config-observability", "logging-endpoint")]
+    [TestCase("config-observability", "_comment")]
+    [TestCase("config-tracing", "anything")]
+    public void Others_get_none(string map, string key) => Warnings(map, key).Should().BeEmpty();
+
+    [Test]
+    public void No_known_key_gets_a_warning()
+    {
+        foreach (var key in ConfigKeys.All)
+        {
+            var map = new ConfigMap
+            {
+                Metadata = new() { Name = key.Map },
+                Data = key.Data(key.Text),
+            };
+            KnownConfigMaps.Validate(map).Should().BeEmpty("{0} is documented", key);
+        }
+    }
+
+    [Test]
+    public void Every_component_of_the_program_is_known_to_config_logging()
+    {
+        string[] folders = ["Serving.Modules", "Serving.Modules/Networking"];
+        var parts = folders
+            .SelectMany(static folder =>
+                Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*.cs", SearchOption.AllDirectories)
+            )
+            .Select(static file =>
+                File.ReadLines(file).FirstOrDefault(static line => line.StartsWith("namespace ", StringComparison.Ordinal))
+            )
+            .OfType<string>()
+            .Select(static line => StructuredLoggerProvider.ComponentOf(line["namespace ".Length..].TrimEnd(';') + ".Type"))
+            .Where(static component => component is not ("" or "instruments" or "templates"))
+            .Distinct();
+
+        Warnings("config-logging", [.. parts.Select(static component => "loglevel." + component)]).Should().BeEmpty();
+    }
+
+    private static IReadOnlyList<string> Warnings(string map, params string[] keys) =>
+        KnownConfigMaps.Validate(
+            new ConfigMap
+            {
+                Metadata = new() { Name = map },
+                Data = keys.ToDictionary(
+                    static key => key,
+                    static key => key.StartsWith("loglevel", StringComparison.Ordinal) ? "info" : ""
+                ),
+            }
+        );
 
     [TestCase("{{.Request.Nope}}", "*can't evaluate field Nope in type http.Request")]
     [TestCase("{{.Response.Nope}}", "*can't evaluate field Nope in type http.RequestLogResponse")]
