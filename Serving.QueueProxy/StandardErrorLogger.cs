@@ -31,7 +31,7 @@ internal sealed class StandardErrorLogger(LogLevel level, string revision, strin
         var failure = exception is null ? "" : $",\"error\":{Quote(exception.Message)},\"stacktrace\":{Quote(exception.ToString())}";
         var line = string.Create(
             CultureInfo.InvariantCulture,
-            $$"""{"severity":"{{LogLevels.Name(messageLevel)}}","timestamp":"{{time.GetUtcNow().UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'}}","logger":"queueproxy","caller":"{{category}}","message":{{Quote(message)}},"knative.dev/key":{{Quote(revision)}},"knative.dev/pod":{{Quote(pod)}}{{trace}}{{again}}{{failure}}}"""
+            $$"""{"severity":"{{LogLevels.Severity(messageLevel)}}","timestamp":"{{time.GetUtcNow().UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'}}","logger":"queueproxy","caller":"{{category}}","message":{{Quote(message)}},"knative.dev/key":{{Quote(revision)}},"knative.dev/pod":{{Quote(pod)}}{{trace}}{{again}}{{failure}}}"""
         );
         lock (_lock)
             Console.Error.WriteLine(line);

@@ -26,7 +26,7 @@ public sealed class LoggingTests
         );
 
         var line = JsonDocument.Parse(lines.Single()).RootElement;
-        line.GetProperty("severity").GetString().Should().Be("WARN");
+        line.GetProperty("severity").GetString().Should().Be("WARNING");
         line.GetProperty("timestamp").GetString().Should().Be("2026-01-01T00:00:00.000Z");
         line.GetProperty("logger").GetString().Should().Be("gateway");
         line.GetProperty("caller").GetString().Should().Be("Serving.Networking.Gateway.GatewayModule");

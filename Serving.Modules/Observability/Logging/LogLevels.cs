@@ -22,7 +22,17 @@ public static class LogLevels
         };
     }
 
-    /// <summary>The name of a level in a line.</summary>
+    /// <summary>The <c>severity</c> of a line of JSON: what the loggers of Knative's components print by default, which are the names of
+    /// Google's Cloud Logging.</summary>
+    public static string Severity(LogLevel level) =>
+        level switch
+        {
+            LogLevel.Warning => "WARNING",
+            LogLevel.Critical => "EMERGENCY",
+            _ => Name(level),
+        };
+
+    /// <summary>The name of a level in a line of plain text.</summary>
     public static string Name(LogLevel level) =>
         level switch
         {

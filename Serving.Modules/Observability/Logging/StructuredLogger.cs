@@ -61,7 +61,7 @@ internal sealed class StructuredLogger(string category, string component, Struct
         using (var json = new Utf8JsonWriter(buffer, JsonOptions))
         {
             json.WriteStartObject();
-            json.WriteString("severity", LogLevels.Name(level));
+            json.WriteString("severity", LogLevels.Severity(level));
             json.WriteString(
                 "timestamp",
                 provider.Time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)
