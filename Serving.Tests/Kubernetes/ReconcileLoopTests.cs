@@ -126,6 +126,7 @@ public sealed class ReconcileLoopTests
         line["knative.dev/controller"]!.GetValue<string>().Should().Be(new Recording((_, _) => Reconcile.Done).Name);
         line["knative.dev/kind"]!.GetValue<string>().Should().Be("apps.Deployment");
         line["knative.dev/key"]!.GetValue<string>().Should().Be("a/b");
+        Guid.TryParse(line["knative.dev/traceid"]!.GetValue<string>(), out _).Should().BeTrue("nothing is traced");
     }
 
     [Test]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Serving.Api;
 using Serving.Kubernetes.Client;
@@ -298,16 +299,18 @@ public sealed class ReconcileLoop
     /// <summary>Reconciles an object within its span and the scope of its log lines.</summary>
     private async Task ReconcileAsync(WorkQueue<ObjectKey> queue, ObjectKey key, IKubernetesClient client, CancellationToken cancellation)
     {
-        using var scope = _logger.BeginScope(
-            new KeyValuePair<string, object?>[]
-            {
-                new("knative.dev/controller", _reconciler.Name),
-                new("knative.dev/kind", _kind),
-                new("knative.dev/key", key.ToString()),
-            }
-        );
         using var span = ReconcileSpan.Start(_reconciler.Name, key, queue.Failures(key));
+        using var scope = _logger.BeginScope(ScopeOf(key, span));
         await ReconcileOneAsync(queue, key, client, cancellation);
+    }
+
+    /// <summary>The fields of the lines of a reconcile. Its id is the trace's, which the log adds, else a random one.</summary>
+    private KeyValuePair<string, object?>[] ScopeOf(ObjectKey key, Activity? span)
+    {
+        KeyValuePair<string, object?> controller = new("knative.dev/controller", _reconciler.Name);
+        KeyValuePair<string, object?> kind = new("knative.dev/kind", _kind);
+        KeyValuePair<string, object?> name = new("knative.dev/key", key.ToString());
+        return span is { Recorded: true } ? [controller, kind, name] : [new("knative.dev/traceid", Guid.NewGuid()), controller, kind, name];
     }
 
     private async Task ReconcileOneAsync(
