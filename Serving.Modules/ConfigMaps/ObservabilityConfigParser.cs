@@ -170,11 +170,11 @@ public static class ObservabilityConfigParser
         );
     }
 
-    /// <summary>A collector endpoint is a URI; without a scheme, <c>http://</c> is assumed.</summary>
+    /// <summary>A collector endpoint is a URI; without a scheme, <c>https://</c> is assumed.</summary>
     private static void RequireUri(ConfigData from, string key, string endpoint) =>
         from.Require(
             Uri.TryCreate(
-                endpoint.Contains("://", StringComparison.Ordinal) ? endpoint : "http://" + endpoint,
+                endpoint.Contains("://", StringComparison.Ordinal) ? endpoint : "https://" + endpoint,
                 UriKind.Absolute,
                 out var uri
             )

@@ -14,6 +14,9 @@ namespace Serving.Observability.Telemetry;
 /// </summary>
 public sealed class TelemetryExport : IDisposable
 {
+    /// <summary>OpenTelemetry's SDK reads it; it overrides the configuration, as in Knative's components.</summary>
+    private const string IntervalVariable = "OTEL_METRIC_EXPORT_INTERVAL";
+
     private readonly MeterProvider? _metrics;
     private readonly TracerProvider? _traces;
 
@@ -45,7 +48,7 @@ public sealed class TelemetryExport : IDisposable
     public static MeterProviderBuilder Configure(MeterProviderBuilder metrics, TelemetryOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var endpoint = EndpointOf(options.MetricsEndpoint);
+        var endpoint = CollectorEndpoint.Of(ExportSignal.Metrics, options.MetricsProtocol, options.MetricsEndpoint, options.Variables);
         return metrics
             .SetResourceBuilder(Resource(options))
             .AddMeter([.. options.Meters])
@@ -55,7 +58,7 @@ public sealed class TelemetryExport : IDisposable
                 {
                     exporter.Protocol = ProtocolOf(options.MetricsProtocol);
                     exporter.Endpoint = endpoint;
-                    if (options.MetricsExportInterval > TimeSpan.Zero)
+                    if (options.MetricsExportInterval > TimeSpan.Zero && string.IsNullOrEmpty(options.Variables(IntervalVariable)))
                     {
                         reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = (int)
                             Math.Clamp(options.MetricsExportInterval.TotalMilliseconds, 1, int.MaxValue);
@@ -75,7 +78,7 @@ public sealed class TelemetryExport : IDisposable
             .SetSampler(SamplerOf(options.TracingSamplingRate));
         if (options.TracingProtocol == TelemetryOptions.StandardOutput)
             return traces.AddProcessor(new BatchActivityExportProcessor(new SpanLines(Console.OpenStandardOutput())));
-        var endpoint = EndpointOf(options.TracingEndpoint);
+        var endpoint = CollectorEndpoint.Of(ExportSignal.Traces, options.TracingProtocol, options.TracingEndpoint, options.Variables);
         return traces.AddOtlpExporter(exporter =>
         {
             exporter.Protocol = ProtocolOf(options.TracingProtocol);
@@ -89,7 +92,7 @@ public sealed class TelemetryExport : IDisposable
     public static ILoggerFactory StartLogs(TelemetryOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        EndpointOf(options.LogsEndpoint);
+        LogsEndpointOf(options);
         return LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddOpenTelemetry(logs => Configure(logs, options)));
     }
 
@@ -99,7 +102,7 @@ public sealed class TelemetryExport : IDisposable
     {
         ArgumentNullException.ThrowIfNull(logs);
         ArgumentNullException.ThrowIfNull(options);
-        var endpoint = EndpointOf(options.LogsEndpoint);
+        var endpoint = LogsEndpointOf(options);
         logs.IncludeScopes = true;
         logs.IncludeFormattedMessage = true;
         logs.SetResourceBuilder(Resource(options))
@@ -142,8 +145,6 @@ public sealed class TelemetryExport : IDisposable
             .AddTelemetrySdk()
             .AddAttributes(options.Attributes.Select(static attribute => new KeyValuePair<string, object>(attribute.Key, attribute.Value)));
 
-    private static Uri EndpointOf(string text) =>
-        Uri.TryCreate(text.Contains("://", StringComparison.Ordinal) ? text : "http://" + text, UriKind.Absolute, out var uri)
-            ? uri
-            : throw new ArgumentException($"\"{text}\" is not a valid telemetry endpoint");
+    private static Uri LogsEndpointOf(TelemetryOptions options) =>
+        CollectorEndpoint.Of(ExportSignal.Logs, options.LogsProtocol, options.LogsEndpoint, options.Variables);
 }

@@ -61,6 +61,9 @@ public sealed record TelemetryOptions(string ServiceName)
     /// <summary>The endpoint of the log exporter.</summary>
     public string LogsEndpoint { get; init; } = "";
 
+    /// <summary>Reads an environment variable: OpenTelemetry's override the endpoints, as in Knative's components.</summary>
+    public Func<string, string?> Variables { get; init; } = Environment.GetEnvironmentVariable;
+
     /// <summary>Whether metrics are exported.</summary>
     public bool SendsMetrics => MetricsProtocol is Grpc or HttpProtobuf;
 
