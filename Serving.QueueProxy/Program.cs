@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Serving.Concurrency;
 using Serving.Concurrency.Sockets;
+using Serving.Observability.Telemetry;
 using Serving.QueueProxy;
 using Serving.QueueProxy.Telemetry;
 
@@ -10,10 +11,11 @@ InlineCompletions.Enable();
 
 QueueProxyConfig config;
 ILoggerFactory? export;
+var exportFailures = new ExportFailures();
 try
 {
     config = QueueProxyConfig.Read(Environment.GetEnvironmentVariable);
-    export = SidecarTelemetry.LogExport(config);
+    export = SidecarTelemetry.LogExport(config, exportFailures);
 }
 catch (FormatException exception)
 {
@@ -26,6 +28,7 @@ var level = LoggingLevel.Of(
     Environment.GetEnvironmentVariable("SERVING_LOGGING_CONFIG")
 );
 using var loggers = new StandardErrorLogger(level, $"{config.Namespace}/{config.Revision}", config.Pod, TimeProvider.System, export);
+exportFailures.LogTo(loggers.CreateLogger("Serving.QueueProxy.Telemetry"));
 var background = loggers.CreateLogger("Serving.Background");
 using var failures = BackgroundFailure.Listen((what, failure) => background.LogError(failure, "{What} failed", what));
 BackgroundFailure.ObserveTasks();

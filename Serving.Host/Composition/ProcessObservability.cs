@@ -37,6 +37,7 @@ internal sealed class ProcessObservability : IDisposable
     private readonly ILogger _logger;
     private readonly SemaphoreSlim _changed = new(0);
     private readonly ProcessMetrics _process;
+    private readonly ExportFailures _failures;
 
     /// <param name="config">The configuration that is followed.</param>
     /// <param name="logging">The log whose levels are set.</param>
@@ -66,6 +67,7 @@ internal sealed class ProcessObservability : IDisposable
         _listeners = listeners;
         _time = time;
         _logger = logging.Factory.CreateLogger<ProcessObservability>();
+        _failures = new ExportFailures().LogTo(_logger);
         _process = new ProcessMetrics(time);
         config.Changed += OnChanged;
     }
@@ -178,7 +180,7 @@ internal sealed class ProcessObservability : IDisposable
         if (running.Export is null || running.Sending != Sending.Of(wanted) || (running.SendsMetrics && running.Ended >= MostEnded))
         {
             Stop(running);
-            running.Start(ProcessTelemetry.Start(options), Sending.Of(wanted), options.SendsMetrics);
+            running.Start(ProcessTelemetry.Start(options, _failures), Sending.Of(wanted), options.SendsMetrics);
             _logging.ExportTo(running.Export?.Logs);
             Tracing.Rate = options.SendsTraces ? options.TracingSamplingRate : 0;
         }

@@ -26,18 +26,20 @@ internal sealed class ProcessTelemetry : IDisposable
     public ILoggerProvider? Logs => _services is null ? null : LogsOf(_services);
 
     /// <summary>Starts the exporters in <paramref name="options"/>; builds nothing when there are none.</summary>
+    /// <param name="options">The exporters.</param>
+    /// <param name="failures">Reports exports that fail.</param>
     /// <exception cref="ArgumentException">An endpoint is not an absolute URI.</exception>
-    public static ProcessTelemetry Start(TelemetryOptions options)
+    public static ProcessTelemetry Start(TelemetryOptions options, ExportFailures failures)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return new ProcessTelemetry(options.SendsMetrics || options.SendsTraces || options.SendsLogs ? Build(options) : null);
+        return new ProcessTelemetry(options.SendsMetrics || options.SendsTraces || options.SendsLogs ? Build(options, failures) : null);
     }
 
     public void Dispose() => _services?.Dispose();
 
     /// <summary>A separate method, so that OpenTelemetry is not even loaded while nothing is exported.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static ServiceProvider Build(TelemetryOptions options)
+    private static ServiceProvider Build(TelemetryOptions options, ExportFailures failures)
     {
         var services = new ServiceCollection();
         var telemetry = services.AddOpenTelemetry();
@@ -46,7 +48,8 @@ internal sealed class ProcessTelemetry : IDisposable
             telemetry.WithMetrics(metrics =>
                 TelemetryExport.Configure(
                     metrics.AddAspNetCoreInstrumentation().AddHttpClientInstrumentation().AddRuntimeInstrumentation(),
-                    options
+                    options,
+                    failures
                 )
             );
         }
@@ -58,14 +61,15 @@ internal sealed class ProcessTelemetry : IDisposable
                     traces
                         .AddAspNetCoreInstrumentation(static tracing => tracing.Filter = IsTraced)
                         .AddHttpClientInstrumentation(static tracing => tracing.FilterHttpRequestMessage = IsTraced),
-                    options
+                    options,
+                    failures
                 )
             );
         }
 
         if (options.SendsLogs)
         {
-            services.AddLogging(logging => logging.AddOpenTelemetry(logs => TelemetryExport.Configure(logs, options)));
+            services.AddLogging(logging => logging.AddOpenTelemetry(logs => TelemetryExport.Configure(logs, options, failures)));
         }
 
         var provider = services.BuildServiceProvider();

@@ -36,7 +36,8 @@ internal sealed partial class SidecarTelemetry : IDisposable
         var served = observability.RequestMetricsProtocol == Prometheus;
         if (served)
             _exporter = new PrometheusExporter(new PrometheusOptions { Time = time, Logger = logger }, Meters) { Target = Target(config) };
-        if (OptionsOf(config) is var options && (options.SendsMetrics || options.SendsTraces))
+        var options = OptionsOf(config);
+        if (options.SendsMetrics || options.SendsTraces)
             _export = Start(options, logger);
         if (served || _export is { SendsMetrics: true })
             Metrics = new RequestMetrics();
@@ -60,14 +61,16 @@ internal sealed partial class SidecarTelemetry : IDisposable
     public RequestTracer? Tracer { get; }
 
     /// <summary>Creates loggers that export the sidecar's own log lines; null when they are not exported.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="failures">Reports lines that could not be exported.</param>
     /// <exception cref="FormatException">The endpoint is not an absolute URI.</exception>
-    public static ILoggerFactory? LogExport(QueueProxyConfig config)
+    public static ILoggerFactory? LogExport(QueueProxyConfig config, ExportFailures failures)
     {
         ArgumentNullException.ThrowIfNull(config);
         var options = OptionsOf(config);
         try
         {
-            return options.SendsLogs ? TelemetryExport.StartLogs(options) : null;
+            return options.SendsLogs ? TelemetryExport.StartLogs(options, failures) : null;
         }
         catch (ArgumentException exception)
         {
@@ -141,7 +144,7 @@ internal sealed partial class SidecarTelemetry : IDisposable
     {
         try
         {
-            return TelemetryExport.Start(options);
+            return TelemetryExport.Start(options, new ExportFailures().LogTo(logger));
         }
         catch (ArgumentException exception)
         {
@@ -160,6 +163,7 @@ internal sealed partial class SidecarTelemetry : IDisposable
             Attributes = Attributes(config),
             MetricsProtocol = observability.RequestMetricsProtocol,
             MetricsEndpoint = observability.RequestMetricsEndpoint,
+            MetricsEndpointKey = "request-metrics-endpoint",
             MetricsExportInterval = observability.RequestMetricsExportInterval,
             Meters = Meters,
             TracingProtocol = observability.TracingProtocol,

@@ -31,6 +31,7 @@ using Serving.Networking.Gateway.Telemetry;
 using Serving.Observability.Logging;
 using Serving.Observability.Metrics;
 using Serving.Observability.Requests;
+using Serving.Observability.Telemetry;
 using Serving.QueueProxy.Telemetry;
 using Serving.Tests.Support;
 using Serving.Webhook;
@@ -60,7 +61,7 @@ internal static partial class MetricsDoc
         ("Image pulls", [ImagePullMetrics.MeterName]),
         ("Admission", [WebhookMetrics.MeterName]),
         ("Configuration and certificates", [ConfigMetrics.MeterName, ServedCertificates.MeterName]),
-        ("Logs and metrics themselves", [DroppedLines.MeterName]),
+        ("Logs, metrics and their exports", [DroppedLines.MeterName]),
         ("Process", [ModuleMetrics.MeterName, ProcessMetrics.MeterName]),
     ];
 
@@ -75,6 +76,7 @@ internal static partial class MetricsDoc
         typeof(DroppedLines),
         typeof(DroppedLogLines),
         typeof(OverflowedSeries),
+        typeof(ExportFailures),
         typeof(ReconcileMetrics),
         typeof(WorkQueueMetrics),
         typeof(ClientMetrics),

@@ -262,6 +262,25 @@ public sealed class ProcessObservabilityTests
         await Eventually.HoldsAsync(() => _observability.Tracing.IsOn.Should().BeFalse());
     }
 
+    [Test]
+    public async Task An_endpoint_that_takes_nothing_is_logged()
+    {
+        await using var collector = await TestServer.StartAsync(static context =>
+        {
+            context.Response.StatusCode = 404;
+            return Task.CompletedTask;
+        });
+        Configure(
+            ("metrics-protocol", "http/protobuf"),
+            ("metrics-endpoint", $"http://{collector.Address}/v1/metric"),
+            ("metrics-export-interval", "50ms")
+        );
+
+        await Eventually.HoldsAsync(() =>
+            Text(_log).Should().Contain($"metrics-endpoint http://{collector.Address}/v1/metric does not take metrics")
+        );
+    }
+
     private static string Text(MemoryStream stream) => Encoding.UTF8.GetString(stream.ToArray());
 
     private Task<string> ScrapeAsync(int port) => _http.GetStringAsync(new Uri($"http://127.0.0.1:{port}/metrics"));

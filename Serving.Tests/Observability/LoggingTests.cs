@@ -129,7 +129,7 @@ public sealed class LoggingTests
     [Test]
     public void Nothing_is_sent_that_is_not_configured()
     {
-        using var export = TelemetryExport.Start(new TelemetryOptions("test"));
+        using var export = TelemetryExport.Start(new TelemetryOptions("test"), new ExportFailures());
 
         (export.SendsMetrics, export.SendsTraces).Should().Be((false, false));
     }
@@ -145,7 +145,8 @@ public sealed class LoggingTests
                 TracingProtocol = TelemetryOptions.Grpc,
                 TracingEndpoint = "http://127.0.0.1:1",
                 TracingSamplingRate = 1,
-            }
+            },
+            new ExportFailures()
         );
 
         (export.SendsMetrics, export.SendsTraces).Should().Be((true, true));

@@ -33,21 +33,24 @@ public sealed class TelemetryExport : IDisposable
     public bool SendsTraces => _traces is not null;
 
     /// <summary>Starts the exporters in <paramref name="options"/>.</summary>
+    /// <param name="options">The exporters.</param>
+    /// <param name="failures">Reports exports that fail.</param>
     /// <exception cref="ArgumentException">An endpoint is not an absolute URI.</exception>
-    public static TelemetryExport Start(TelemetryOptions options)
+    public static TelemetryExport Start(TelemetryOptions options, ExportFailures failures)
     {
         ArgumentNullException.ThrowIfNull(options);
         return new TelemetryExport(
-            options.SendsMetrics ? Configure(Sdk.CreateMeterProviderBuilder(), options).Build() : null,
-            options.SendsTraces ? Configure(Sdk.CreateTracerProviderBuilder(), options).Build() : null
+            options.SendsMetrics ? Configure(Sdk.CreateMeterProviderBuilder(), options, failures).Build() : null,
+            options.SendsTraces ? Configure(Sdk.CreateTracerProviderBuilder(), options, failures).Build() : null
         );
     }
 
     /// <summary>Adds our meters and the metrics exporter.</summary>
     /// <exception cref="ArgumentException">The endpoint is not an absolute URI.</exception>
-    public static MeterProviderBuilder Configure(MeterProviderBuilder metrics, TelemetryOptions options)
+    public static MeterProviderBuilder Configure(MeterProviderBuilder metrics, TelemetryOptions options, ExportFailures failures)
     {
         ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(failures);
         var endpoint = CollectorEndpoint.Of(ExportSignal.Metrics, options.MetricsProtocol, options.MetricsEndpoint, options.Variables);
         return metrics
             .SetResourceBuilder(Resource(options))
@@ -58,6 +61,7 @@ public sealed class TelemetryExport : IDisposable
                 {
                     exporter.Protocol = ProtocolOf(options.MetricsProtocol);
                     exporter.Endpoint = endpoint;
+                    failures.Watch(exporter, ExportSignal.Metrics, options.MetricsEndpointKey);
                     if (options.MetricsExportInterval > TimeSpan.Zero && string.IsNullOrEmpty(options.Variables(IntervalVariable)))
                     {
                         reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = (int)
@@ -69,9 +73,10 @@ public sealed class TelemetryExport : IDisposable
 
     /// <summary>Adds our activity sources, sampling and the trace exporter.</summary>
     /// <exception cref="ArgumentException">The endpoint is not an absolute URI.</exception>
-    public static TracerProviderBuilder Configure(TracerProviderBuilder traces, TelemetryOptions options)
+    public static TracerProviderBuilder Configure(TracerProviderBuilder traces, TelemetryOptions options, ExportFailures failures)
     {
         ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(failures);
         traces
             .SetResourceBuilder(Resource(options))
             .AddSource([.. options.ActivitySources])
@@ -83,25 +88,29 @@ public sealed class TelemetryExport : IDisposable
         {
             exporter.Protocol = ProtocolOf(options.TracingProtocol);
             exporter.Endpoint = endpoint;
+            failures.Watch(exporter, ExportSignal.Traces, "tracing-endpoint");
         });
     }
 
     /// <summary>Starts the log exporter. Every level is exported: the caller decides which lines it logs. Dispose flushes what is
     /// pending.</summary>
     /// <exception cref="ArgumentException">The endpoint is not an absolute URI.</exception>
-    public static ILoggerFactory StartLogs(TelemetryOptions options)
+    public static ILoggerFactory StartLogs(TelemetryOptions options, ExportFailures failures)
     {
         ArgumentNullException.ThrowIfNull(options);
         LogsEndpointOf(options);
-        return LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddOpenTelemetry(logs => Configure(logs, options)));
+        return LoggerFactory.Create(logging =>
+            logging.SetMinimumLevel(LogLevel.Trace).AddOpenTelemetry(logs => Configure(logs, options, failures))
+        );
     }
 
     /// <summary>Adds the log exporter. Records have their scopes and, within a span, its ids.</summary>
     /// <exception cref="ArgumentException">The endpoint is not an absolute URI.</exception>
-    public static void Configure(OpenTelemetryLoggerOptions logs, TelemetryOptions options)
+    public static void Configure(OpenTelemetryLoggerOptions logs, TelemetryOptions options, ExportFailures failures)
     {
         ArgumentNullException.ThrowIfNull(logs);
         ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(failures);
         var endpoint = LogsEndpointOf(options);
         logs.IncludeScopes = true;
         logs.IncludeFormattedMessage = true;
@@ -110,6 +119,7 @@ public sealed class TelemetryExport : IDisposable
             {
                 exporter.Protocol = ProtocolOf(options.LogsProtocol);
                 exporter.Endpoint = endpoint;
+                failures.Watch(exporter, ExportSignal.Logs, "logging-endpoint");
             });
     }
 

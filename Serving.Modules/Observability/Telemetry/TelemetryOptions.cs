@@ -35,6 +35,9 @@ public sealed record TelemetryOptions(string ServiceName)
     /// <summary>The endpoint of the metrics exporter.</summary>
     public string MetricsEndpoint { get; init; } = "";
 
+    /// <summary>The key of config-observability with that endpoint, for messages.</summary>
+    public string MetricsEndpointKey { get; init; } = "metrics-endpoint";
+
     /// <summary>The export interval of metrics; zero for OpenTelemetry's default (60 s).</summary>
     public TimeSpan MetricsExportInterval { get; init; }
 
