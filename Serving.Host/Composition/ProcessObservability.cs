@@ -8,6 +8,7 @@ using Serving.Host.Metrics;
 using Serving.Host.Telemetry;
 using Serving.Instruments;
 using Serving.Kubernetes.Hosting;
+using Serving.Observability;
 using Serving.Observability.Requests;
 using Serving.Observability.Telemetry;
 
@@ -56,8 +57,8 @@ internal sealed class ProcessObservability : IDisposable
         Stream? requestOutput = null
     )
     {
-        // Two logs write to the same stream, each from a thread of its own.
-        var output = Stream.Synchronized(requestOutput ?? Console.OpenStandardOutput());
+        // Two logs, and the spans of tracing-protocol stdout, write to the same stream.
+        var output = requestOutput is null ? SharedStream.Standard : new SharedStream(requestOutput);
         Requests = new RequestLog(output, "activator");
         GatewayRequests = new RequestLog(output, "gateway");
         _config = config;
@@ -182,7 +183,7 @@ internal sealed class ProcessObservability : IDisposable
             Stop(running);
             running.Start(ProcessTelemetry.Start(options, _failures), Sending.Of(wanted), options.SendsMetrics);
             _logging.ExportTo(running.Export?.Logs);
-            Tracing.Rate = options.SendsTraces ? options.TracingSamplingRate : 0;
+            Tracing.Rate = options.SendsTraces ? options.SamplingRate : 0;
         }
 
         if (!isKnown)

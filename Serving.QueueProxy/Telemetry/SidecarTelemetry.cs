@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging;
 using Serving.Dataplane.Requests;
 using Serving.Dataplane.Servers;
 using Serving.Dataplane.Tracing;
+using Serving.Observability;
 using Serving.Observability.Metrics;
 using Serving.Observability.Requests;
 using Serving.Observability.Telemetry;
@@ -42,7 +43,7 @@ internal sealed partial class SidecarTelemetry : IDisposable
         if (served || _export is { SendsMetrics: true })
             Metrics = new RequestMetrics();
         if (_export is { SendsTraces: true })
-            Tracer = new RequestTracer(SpanNames.Source, new TraceSampling(observability.TracingSamplingRate));
+            Tracer = new RequestTracer(SpanNames.Source, new TraceSampling(options.SamplingRate));
         if (_log is not null || Tracer is not null)
             Observer = new RequestObserver(
                 _log is null ? null : new LoggedRequests(_log, Revision(config), observability.EnableProbeRequestLog),
@@ -123,7 +124,7 @@ internal sealed partial class SidecarTelemetry : IDisposable
     {
         if (!observability.EnableRequestLog || observability.RequestLogTemplate.Length == 0)
             return null;
-        var log = new RequestLog(Console.OpenStandardOutput(), "queue-proxy");
+        var log = new RequestLog(SharedStream.Standard, "queue-proxy");
         try
         {
             log.SetTemplate(observability.RequestLogTemplate);

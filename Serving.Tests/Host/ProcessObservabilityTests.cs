@@ -281,6 +281,14 @@ public sealed class ProcessObservabilityTests
         );
     }
 
+    [Test]
+    public async Task Every_trace_is_written_to_standard_output_whatever_the_rate()
+    {
+        Configure(("tracing-protocol", "stdout"));
+
+        await Eventually.HoldsAsync(() => _observability.Tracing.Rate.Should().Be(1));
+    }
+
     private static string Text(MemoryStream stream) => Encoding.UTF8.GetString(stream.ToArray());
 
     private Task<string> ScrapeAsync(int port) => _http.GetStringAsync(new Uri($"http://127.0.0.1:{port}/metrics"));

@@ -342,11 +342,7 @@ public sealed class SidecarTelemetryTests
     public async Task Writes_its_spans_as_lines_where_it_is_told_to()
     {
         await using var user = await TestServer.StartAsync(static _ => Task.CompletedTask);
-        using var proxy = await StartAsync(
-            user,
-            new ServingObservability { TracingProtocol = "stdout", TracingSamplingRate = 1 },
-            ("SERVING_SERVICE", "hello")
-        );
+        using var proxy = await StartAsync(user, new ServingObservability { TracingProtocol = "stdout" }, ("SERVING_SERVICE", "hello"));
         using var request = new HttpRequestMessage(HttpMethod.Get, proxy.Serving);
         request.Headers.Add("traceparent", $"00-{TraceId}-b7ad6b7169203331-01");
         (await _client.SendAsync(request)).Dispose();

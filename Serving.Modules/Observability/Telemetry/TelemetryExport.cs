@@ -77,12 +77,9 @@ public sealed class TelemetryExport : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(failures);
-        traces
-            .SetResourceBuilder(Resource(options))
-            .AddSource([.. options.ActivitySources])
-            .SetSampler(SamplerOf(options.TracingSamplingRate));
+        traces.SetResourceBuilder(Resource(options)).AddSource([.. options.ActivitySources]).SetSampler(SamplerOf(options.SamplingRate));
         if (options.TracingProtocol == TelemetryOptions.StandardOutput)
-            return traces.AddProcessor(new BatchActivityExportProcessor(new SpanLines(Console.OpenStandardOutput())));
+            return traces.AddProcessor(new BatchActivityExportProcessor(new SpanLines(SharedStream.Standard)));
         var endpoint = CollectorEndpoint.Of(ExportSignal.Traces, options.TracingProtocol, options.TracingEndpoint, options.Variables);
         return traces.AddOtlpExporter(exporter =>
         {

@@ -71,7 +71,10 @@ public sealed record TelemetryOptions(string ServiceName)
     public bool SendsMetrics => MetricsProtocol is Grpc or HttpProtobuf;
 
     /// <summary>Whether traces are exported.</summary>
-    public bool SendsTraces => TracingProtocol is Grpc or HttpProtobuf or StandardOutput && TracingSamplingRate > 0;
+    public bool SendsTraces => TracingProtocol is Grpc or HttpProtobuf or StandardOutput && SamplingRate > 0;
+
+    /// <summary>The sampling rate in effect: standard output is for debugging and gets every trace, as in Knative's components.</summary>
+    public double SamplingRate => TracingProtocol == StandardOutput ? 1 : TracingSamplingRate;
 
     /// <summary>Whether logs are exported.</summary>
     public bool SendsLogs => LogsProtocol is Grpc or HttpProtobuf;
