@@ -109,7 +109,9 @@ internal sealed partial class ColdStartRecorder : IDisposable
         if (start.Activity is { } request)
             ColdStartSpans.Write(request, start.Arrived, parts);
         var outer = Activity.Current;
-        Activity.Current = start.Activity;
+        using var late = start.Activity is { IsStopped: true } stopped ? Continue(stopped) : null;
+        if (late is null)
+            Activity.Current = start.Activity;
         try
         {
             var outcome = start.FirstByte is null ? "abandoned" : "served";
@@ -128,6 +130,11 @@ internal sealed partial class ColdStartRecorder : IDisposable
             Activity.Current = outer;
         }
     }
+
+    /// <summary>The report of the kubelet may come after the response, when the span of the request has ended and cannot be the current
+    /// one. An activity of the same trace stands for it, which nothing exports.</summary>
+    private static Activity Continue(Activity request) =>
+        new Activity("late").SetParentId(request.TraceId, request.SpanId, request.ActivityTraceFlags).Start();
 
     private void Log(RevisionColdStarts starts, ColdStartBreakdown parts, string outcome)
     {

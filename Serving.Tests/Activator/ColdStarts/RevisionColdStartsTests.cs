@@ -7,6 +7,7 @@ using NUnit.Framework;
 using Serving.Activator.ColdStarts;
 using Serving.Api.Core;
 using Serving.Kubernetes;
+using Serving.Observability.Logging;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Activator.ColdStarts;
@@ -346,6 +347,34 @@ public sealed class RevisionColdStartsTests : IDisposable
             .StartWith(
                 "Warning Serving.Activator The cold start of revision ns/rev took 7 s, of which 6 s in phase image_pull (decide 0.000 s,"
             );
+    }
+
+    [Test]
+    public void The_event_of_one_whose_report_comes_after_the_response_names_the_trace_too()
+    {
+        using var output = new MemoryStream();
+        using (var provider = new StructuredLoggerProvider(new LogOptions { Output = output }, _time))
+        using (var recorder = new ColdStartRecorder(static () => [], _time, provider.CreateLogger("Serving.Activator")))
+        {
+            var starts = new RevisionColdStarts(new ObjectKey("ns", "rev"), recorder);
+            using var activity = new Activity("request") { ActivityTraceFlags = ActivityTraceFlags.Recorded }.Start();
+            var request = starts.Join()!;
+            Pass(6);
+            var answer = new Answer();
+            var forwarded = starts.BeginAnswer(answer.Context, Address)!;
+            answer.Begin();
+            starts.EndAnswer(forwarded);
+            starts.Leave(request);
+            activity.Stop();
+            starts.Settle(now: true);
+            Written(provider, output).Should().Contain($"\"knative.dev/traceid\":\"{activity.TraceId}\"").And.Contain("serving.cold_start");
+        }
+
+        static string Written(StructuredLoggerProvider provider, MemoryStream output)
+        {
+            provider.Dispose();
+            return System.Text.Encoding.UTF8.GetString(output.ToArray());
+        }
     }
 
     [Test]
