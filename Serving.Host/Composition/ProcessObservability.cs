@@ -254,8 +254,9 @@ internal sealed class ProcessObservability : IDisposable
         }
     }
 
-    private TelemetryOptions OptionsOf(ObservabilityConfig wanted) =>
-        new("serving")
+    private TelemetryOptions OptionsOf(ObservabilityConfig wanted)
+    {
+        var options = new TelemetryOptions("serving")
         {
             ServiceInstance = _environment.PodName,
             ServiceNamespace = _environment.SystemNamespace,
@@ -269,6 +270,8 @@ internal sealed class ProcessObservability : IDisposable
             LogsProtocol = wanted.LoggingProtocol,
             LogsEndpoint = wanted.LoggingEndpoint,
         };
+        return options with { HasExemplars = options.SendsTraces };
+    }
 
     /// <summary>The settings that require a restart of the exporters when they change; other settings do not.</summary>
     private sealed record Sending(

@@ -157,7 +157,7 @@ internal sealed partial class SidecarTelemetry : IDisposable
     private static TelemetryOptions OptionsOf(QueueProxyConfig config)
     {
         var observability = config.Observability;
-        return new TelemetryOptions(config.TelemetryName)
+        var options = new TelemetryOptions(config.TelemetryName)
         {
             ServiceInstance = config.Pod,
             ServiceVersion = Version,
@@ -174,6 +174,7 @@ internal sealed partial class SidecarTelemetry : IDisposable
             LogsProtocol = observability.LoggingProtocol,
             LogsEndpoint = observability.LoggingEndpoint,
         };
+        return options with { HasExemplars = options.SendsTraces };
     }
 
     private static Dictionary<string, string> Target(QueueProxyConfig config)

@@ -56,6 +56,7 @@ public sealed class TelemetryExport : IDisposable
             .SetResourceBuilder(Resource(options))
             .AddMeter([.. options.Meters])
             .AddView(SeriesLimit.Of)
+            .SetExemplarFilter(options.HasExemplars ? ExemplarFilterType.TraceBased : ExemplarFilterType.AlwaysOff)
             .AddOtlpExporter(
                 (exporter, reader) =>
                 {

@@ -41,6 +41,9 @@ public sealed record TelemetryOptions(string ServiceName)
     /// <summary>The export interval of metrics; zero for OpenTelemetry's default (60 s).</summary>
     public TimeSpan MetricsExportInterval { get; init; }
 
+    /// <summary>Whether metrics have exemplars, which link them to sampled traces. Without traces they would only use memory.</summary>
+    public bool HasExemplars { get; init; }
+
     /// <summary>The exported meters.</summary>
     public IReadOnlyList<string> Meters { get; init; } = ["Serving.*", "System.Runtime"];
 

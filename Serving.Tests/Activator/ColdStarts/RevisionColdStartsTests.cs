@@ -8,6 +8,8 @@ using Serving.Activator.ColdStarts;
 using Serving.Api.Core;
 using Serving.Kubernetes;
 using Serving.Observability.Logging;
+using Serving.Observability.Telemetry;
+using Serving.Tests.Observability.Otlp;
 using Serving.Tests.Support;
 
 namespace Serving.Tests.Activator.ColdStarts;
@@ -375,6 +377,43 @@ public sealed class RevisionColdStartsTests : IDisposable
             provider.Dispose();
             return System.Text.Encoding.UTF8.GetString(output.ToArray());
         }
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task A_pushed_duration_has_the_trace_as_exemplar_where_traces_are_exported(bool tracing)
+    {
+        await using var collector = await OtlpReceiver.StartAsync();
+        using var activity = new Activity("request") { ActivityTraceFlags = ActivityTraceFlags.Recorded };
+        using (
+            TelemetryExport.Start(
+                new TelemetryOptions("test")
+                {
+                    MetricsProtocol = TelemetryOptions.HttpProtobuf,
+                    MetricsEndpoint = collector.Endpoint(TelemetryOptions.HttpProtobuf, "metrics"),
+                    Meters = [ColdStartRecorder.MeterName],
+                    HasExemplars = tracing,
+                },
+                new ExportFailures()
+            )
+        )
+        {
+            activity.Start();
+            var request = _starts.Join()!;
+            Pass(1);
+            AnswerWith(Address);
+            _starts.Leave(request);
+            activity.Stop();
+            _starts.Settle(now: true);
+        }
+
+        var traces = collector.Received.Where(static one => one.Name == "serving.cold_start.duration").ToList();
+        traces.Should().NotBeEmpty();
+        var exemplars = traces.SelectMany(static one => one.Traces).ToList();
+        if (tracing)
+            exemplars.Should().Contain(activity.TraceId.ToHexString());
+        else
+            exemplars.Should().BeEmpty();
     }
 
     [Test]

@@ -14,12 +14,13 @@ using Microsoft.Extensions.Logging;
 
 namespace Serving.Tests.Observability.Otlp;
 
-/// <summary>A collector: receives traces and logs by OTLP over HTTP and over gRPC, on a port each, and keeps them.</summary>
+/// <summary>A collector: receives traces, metrics and logs by OTLP over HTTP and over gRPC, on a port each, and keeps them.</summary>
 internal sealed class OtlpReceiver : IAsyncDisposable
 {
     private readonly WebApplication _application;
     private readonly ConcurrentQueue<ReceivedSpan> _spans = new();
     private readonly ConcurrentQueue<ReceivedLog> _logs = new();
+    private readonly ConcurrentQueue<ReceivedMetric> _metrics = new();
 
     private OtlpReceiver()
     {
@@ -35,7 +36,9 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         _application = builder.Build();
         _application.MapGrpcService<Traces>();
         _application.MapGrpcService<Logs>();
+        _application.MapGrpcService<Metrics>();
         _application.MapPost("/v1/traces", context => ReceiveAsync(context, ExportTraceServiceRequest.Parser, Keep));
+        _application.MapPost("/v1/metrics", context => ReceiveAsync(context, ExportMetricsServiceRequest.Parser, Keep));
         _application.MapPost("/v1/logs", context => ReceiveAsync(context, ExportLogsServiceRequest.Parser, Keep));
     }
 
@@ -44,6 +47,9 @@ internal sealed class OtlpReceiver : IAsyncDisposable
 
     /// <summary>Everything received so far.</summary>
     public IReadOnlyCollection<ReceivedLog> Records => _logs;
+
+    /// <summary>Every point of every push so far.</summary>
+    public IReadOnlyCollection<ReceivedMetric> Received => _metrics;
 
     public static async Task<OtlpReceiver> StartAsync()
     {
@@ -54,7 +60,7 @@ internal sealed class OtlpReceiver : IAsyncDisposable
 
     /// <summary>The endpoint for a protocol and a signal, as in config-observability.</summary>
     /// <param name="protocol"><c>grpc</c> or <c>http/protobuf</c>.</param>
-    /// <param name="signal"><c>traces</c> or <c>logs</c>.</param>
+    /// <param name="signal"><c>traces</c>, <c>metrics</c> or <c>logs</c>.</param>
     public string Endpoint(string protocol, string signal)
     {
         var addresses = _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.ToList();
@@ -110,6 +116,44 @@ internal sealed class OtlpReceiver : IAsyncDisposable
                 foreach (var record in scope.LogRecords)
                     _logs.Enqueue(new ReceivedLog(ServiceOf(sender.Resource), scope.Scope?.Name ?? "", record));
             }
+        }
+    }
+
+    private void Keep(ExportMetricsServiceRequest request)
+    {
+        foreach (var sender in request.ResourceMetrics)
+        {
+            foreach (var scope in sender.ScopeMetrics)
+            {
+                foreach (var metric in scope.Metrics)
+                {
+                    foreach (var point in (metric.Gauge ?? metric.Sum)?.DataPoints ?? [])
+                        Add(metric, point.StartTimeUnixNano, point.Attributes, point.Exemplars);
+                    foreach (var point in metric.Histogram?.DataPoints ?? [])
+                        Add(metric, point.StartTimeUnixNano, point.Attributes, point.Exemplars);
+                }
+
+                void Add(Metric metric, ulong start, IEnumerable<KeyValue> attributes, IEnumerable<Exemplar> exemplars) =>
+                    _metrics.Enqueue(
+                        new ReceivedMetric(
+                            TextOf(sender.Resource.Attributes),
+                            scope.Scope?.Name ?? "",
+                            metric.Name,
+                            start,
+                            TextOf(attributes),
+                            [.. exemplars.Select(static one => Convert.ToHexStringLower(one.TraceId.Span))]
+                        )
+                    );
+            }
+        }
+    }
+
+    private sealed class Metrics(OtlpReceiver receiver) : MetricsService.MetricsServiceBase
+    {
+        public override Task<ExportMetricsServiceResponse> Export(ExportMetricsServiceRequest request, ServerCallContext context)
+        {
+            receiver.Keep(request);
+            return Task.FromResult(new ExportMetricsServiceResponse());
         }
     }
 
