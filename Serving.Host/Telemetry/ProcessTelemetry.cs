@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -17,6 +18,16 @@ namespace Serving.Host.Telemetry;
 internal sealed class ProcessTelemetry : IDisposable
 {
     private static readonly string[] Untraced = ["/readyz", "/livez", "/metrics"];
+
+    private static readonly string[] ClientAttributes =
+    [
+        "error.type",
+        "http.connection.state",
+        "http.request.method",
+        "http.response.status_code",
+        "network.protocol.version",
+        "url.scheme",
+    ];
 
     private readonly ServiceProvider? _services;
 
@@ -47,7 +58,7 @@ internal sealed class ProcessTelemetry : IDisposable
         {
             telemetry.WithMetrics(metrics =>
                 TelemetryExport.Configure(
-                    metrics.AddAspNetCoreInstrumentation().AddHttpClientInstrumentation().AddRuntimeInstrumentation(),
+                    metrics.AddAspNetCoreInstrumentation().AddHttpClientInstrumentation().AddRuntimeInstrumentation().AddView(ViewOf),
                     options,
                     failures
                 )
@@ -85,6 +96,19 @@ internal sealed class ProcessTelemetry : IDisposable
             throw;
         }
     }
+
+    /// <summary>
+    /// What of .NET's own instruments is pushed. Attributes of peers are left out: a new pod has a new address, and the SDK forgets no
+    /// series, up to its limit. The server's durations have the name of the activator's, which are by revision.
+    /// </summary>
+    private static MetricStreamConfiguration? ViewOf(Instrument instrument) =>
+        (instrument.Meter.Name, instrument.Name) switch
+        {
+            ("Microsoft.AspNetCore.Hosting", "http.server.request.duration") => MetricStreamConfiguration.Drop,
+            ("System.Net.Http", _) => new MetricStreamConfiguration { TagKeys = ClientAttributes },
+            ("System.Net.NameResolution", _) => new MetricStreamConfiguration { TagKeys = ["error.type"] },
+            _ => null,
+        };
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static ILoggerProvider? LogsOf(ServiceProvider services) =>

@@ -171,7 +171,7 @@ public sealed class ProcessObservabilityTests
             (await _http.GetAsync(new Uri($"http://{_ports["other"]}/"))).StatusCode.Should().Be(HttpStatusCode.NotFound);
             string.Concat(sent)
                 .Should()
-                .ContainAll("anything", "http.server.request.duration", "http.client.request.duration", "dotnet.gc.collections");
+                .ContainAll("anything", "http.server.active_requests", "http.client.request.duration", "dotnet.gc.collections");
         });
 
         Configure(("metrics-protocol", "none"));
@@ -288,6 +288,38 @@ public sealed class ProcessObservabilityTests
 
         await Eventually.HoldsAsync(() => _observability.Tracing.Rate.Should().Be(1));
     }
+
+    [Test]
+    public async Task Pushed_metrics_have_no_series_by_pod_and_none_with_the_name_of_the_activators_own()
+    {
+        await using var collector = await OtlpReceiver.StartAsync();
+        Push(collector);
+        await Eventually.HoldsAsync(async () =>
+        {
+            (await _http.GetAsync(new Uri($"http://{_ports["other"]}/"))).Dispose();
+            collector
+                .Received.Select(static one => one.Name)
+                .Should()
+                .Contain(["http.client.request.duration", "http.client.open_connections", "http.server.active_requests"]);
+        });
+
+        collector
+            .Received.Where(static one => one.Scope == "System.Net.Http")
+            .SelectMany(static one => one.Attributes.Keys)
+            .Should()
+            .NotContain(["server.address", "server.port", "network.peer.address"]);
+        collector
+            .Received.Should()
+            .NotContain(static one => one.Scope == "Microsoft.AspNetCore.Hosting" && one.Name == "http.server.request.duration");
+    }
+
+    private void Push(OtlpReceiver collector, params (string Key, string Value)[] others) =>
+        Configure([
+            ("metrics-protocol", "http/protobuf"),
+            ("metrics-endpoint", collector.Endpoint("http/protobuf", "metrics")),
+            ("metrics-export-interval", "50ms"),
+            .. others,
+        ]);
 
     private static string Text(MemoryStream stream) => Encoding.UTF8.GetString(stream.ToArray());
 
