@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Serving.Api.Config;
+using Serving.Concurrency;
 using Serving.ConfigMaps;
 using Serving.Dataplane.Tracing;
 using Serving.Host.Metrics;
@@ -26,8 +27,14 @@ internal sealed class ProcessObservability : IDisposable
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(30);
 
     /// <summary>After this many objects with metrics of their own have ended, the export is started again, which forgets them.</summary>
-    private const int MostEnded = 500;
+    private const int MostEnded = 100;
+
+    /// <summary>How long the series of one that has ended are pushed at most.</summary>
+    private static readonly TimeSpan LongestEnded = TimeSpan.FromHours(1);
     private static readonly TimeSpan EndedCheck = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long an export may take to send what is pending when it ends.</summary>
+    private static readonly TimeSpan StopWithin = TimeSpan.FromSeconds(5);
 
     private readonly ConfigStore _config;
     private readonly ProcessLogging _logging;
@@ -85,7 +92,7 @@ internal sealed class ProcessObservability : IDisposable
     /// <summary>Serves and exports what is configured until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
-        using var running = new Running();
+        var running = new Running();
         try
         {
             while (!cancellation.IsCancellationRequested)
@@ -94,7 +101,7 @@ internal sealed class ProcessObservability : IDisposable
                 var complete = await FollowAsync(running, wanted, cancellation);
                 await WaitAsync(
                     !complete ? Retry
-                        : running.SendsMetrics ? EndedCheck
+                        : running.Metrics.Telemetry is not null ? EndedCheck
                         : Timeout.InfiniteTimeSpan,
                     cancellation
                 );
@@ -108,7 +115,9 @@ internal sealed class ProcessObservability : IDisposable
         {
             // The server is closed by now, and the port with it.
             _metrics.Dispose();
-            Stop(running);
+            Tracing.Rate = 0;
+            _logging.ExportTo(null);
+            await Task.WhenAll(StopAsync(running.Metrics), StopAsync(running.Traces), StopAsync(running.Logs));
         }
     }
 
@@ -171,31 +180,87 @@ internal sealed class ProcessObservability : IDisposable
     /// <summary>Starts and stops parts until they match the configuration; false when one could not be started.</summary>
     private async Task<bool> FollowAsync(Running running, ObservabilityConfig wanted, CancellationToken cancellation)
     {
-        var options = OptionsOf(wanted);
         var (address, isKnown) = await PrometheusAddressAsync(wanted, cancellation);
         if (!Equals(_metrics.Address, address))
         {
             await _metrics.CloseAsync(_listeners, cancellation);
         }
 
-        if (running.Export is null || running.Sending != Sending.Of(wanted) || (running.SendsMetrics && running.Ended >= MostEnded))
-        {
-            Stop(running);
-            running.Start(ProcessTelemetry.Start(options, _failures), Sending.Of(wanted), options.SendsMetrics);
-            _logging.ExportTo(running.Export?.Logs);
-            Tracing.Rate = options.SendsTraces ? options.SamplingRate : 0;
-        }
-
+        await FollowExportsAsync(running, wanted);
         if (!isKnown)
             return false;
         return address is null || _metrics.Address is not null || await ServeAsync(address, cancellation);
     }
 
-    private void Stop(Running running)
+    /// <summary>Restarts the exports whose own settings have changed. The others keep their series, which would begin again at
+    /// zero.</summary>
+    private async Task FollowExportsAsync(Running running, ObservabilityConfig wanted)
     {
-        Tracing.Rate = 0;
-        _logging.ExportTo(null);
-        running.StopExport();
+        var options = OptionsOf(wanted);
+        var traces = (wanted.TracingProtocol, wanted.TracingEndpoint, options.SamplingRate);
+        if (!traces.Equals(running.Traces.Settings))
+        {
+            Tracing.Rate = 0;
+            await StopAsync(running.Traces);
+            Start(running.Traces, options.Only(ExportSignal.Traces), traces);
+            Tracing.Rate = options.SendsTraces ? options.SamplingRate : 0;
+        }
+
+        var metrics = (wanted.MetricsProtocol, wanted.MetricsEndpoint, wanted.MetricsExportInterval, options.HasExemplars);
+        if (!metrics.Equals(running.Metrics.Settings) || HasOutlivedSeries(running))
+        {
+            await StopAsync(running.Metrics);
+            Start(running.Metrics, options.Only(ExportSignal.Metrics), metrics);
+            running.MetricsStarted = (_time.GetTimestamp(), EndedSeries.Count);
+        }
+
+        var logs = (wanted.LoggingProtocol, wanted.LoggingEndpoint);
+        if (!logs.Equals(running.Logs.Settings))
+        {
+            _logging.ExportTo(null);
+            await StopAsync(running.Logs);
+            Start(running.Logs, options.Only(ExportSignal.Logs), logs);
+            _logging.ExportTo(running.Logs.Telemetry?.Logs);
+        }
+    }
+
+    /// <summary>Whether the SDK, which forgets no series, pushes too many of objects that have ended, or one for too long.</summary>
+    private bool HasOutlivedSeries(Running running)
+    {
+        var (since, before) = running.MetricsStarted;
+        var ended = EndedSeries.Count - before;
+        return running.Metrics.Telemetry is not null && (ended >= MostEnded || (ended > 0 && _time.GetElapsedTime(since) >= LongestEnded));
+    }
+
+    private void Start(RunningExport export, TelemetryOptions options, object settings)
+    {
+        export.Settings = settings;
+        try
+        {
+            export.Telemetry = ProcessTelemetry.Start(options, _failures);
+        }
+        catch (ArgumentException wrong)
+        {
+            // Of a variable: the keys of the ConfigMap are checked.
+            _logger.LogError("Telemetry is not exported: {Reason}", wrong.Message);
+        }
+    }
+
+    /// <summary>Stops an export on another thread, because it sends what is pending and waits for the collector.</summary>
+    private async Task StopAsync(RunningExport export)
+    {
+        if (export.Telemetry is not { } telemetry)
+        {
+            return;
+        }
+
+        (export.Telemetry, export.Settings) = (null, null);
+        var stopping = Task.Run(telemetry.Dispose);
+        BackgroundFailure.Watch("Stopping an export of telemetry", stopping);
+        if (await Task.WhenAny(stopping, Task.Delay(StopWithin, _time)) != stopping)
+        {
+            _logger.LogWarning("An export of telemetry did not end within {Limit}: what the collector has not taken is lost", StopWithin);
+        }
     }
 
     private async Task<bool> ServeAsync(IPEndPoint address, CancellationToken cancellation)
@@ -273,60 +338,26 @@ internal sealed class ProcessObservability : IDisposable
         return options with { HasExemplars = options.SendsTraces };
     }
 
-    /// <summary>The settings that require a restart of the exporters when they change; other settings do not.</summary>
-    private sealed record Sending(
-        string Metrics,
-        string MetricsTo,
-        TimeSpan Every,
-        string Traces,
-        string TracesTo,
-        double Rate,
-        string Logs,
-        string LogsTo
-    )
+    /// <summary>The running exporters. Used by one task only.</summary>
+    private sealed class Running
     {
-        public static Sending Of(ObservabilityConfig c) =>
-            new(
-                c.MetricsProtocol,
-                c.MetricsEndpoint,
-                c.MetricsExportInterval,
-                c.TracingProtocol,
-                c.TracingEndpoint,
-                c.TracingSamplingRate,
-                c.LoggingProtocol,
-                c.LoggingEndpoint
-            );
+        public RunningExport Metrics { get; } = new();
+
+        public RunningExport Traces { get; } = new();
+
+        public RunningExport Logs { get; } = new();
+
+        /// <summary>When the export of metrics was started, and how many objects with series had ended before.</summary>
+        public (long Time, long Ended) MetricsStarted { get; set; }
     }
 
-    /// <summary>The running exporters. Used by one task only.</summary>
-    private sealed class Running : IDisposable
+    /// <summary>The export of one signal.</summary>
+    private sealed class RunningExport
     {
-        private long _endedBefore;
+        /// <summary>Null while nothing is exported.</summary>
+        public ProcessTelemetry? Telemetry { get; set; }
 
-        public ProcessTelemetry? Export { get; private set; }
-
-        public Sending? Sending { get; private set; }
-
-        /// <summary>Whether metrics are pushed.</summary>
-        public bool SendsMetrics { get; private set; }
-
-        /// <summary>Objects with metrics of their own that ended since the start of the export.</summary>
-        public long Ended => EndedSeries.Count - _endedBefore;
-
-        public void Start(ProcessTelemetry export, Sending sending, bool sendsMetrics)
-        {
-            Export = export;
-            Sending = sending;
-            SendsMetrics = sendsMetrics;
-            _endedBefore = EndedSeries.Count;
-        }
-
-        public void StopExport()
-        {
-            Export?.Dispose();
-            Export = null;
-        }
-
-        public void Dispose() => StopExport();
+        /// <summary>The settings it was started with; null before the first start.</summary>
+        public object? Settings { get; set; }
     }
 }

@@ -29,24 +29,24 @@ internal sealed class ProcessTelemetry : IDisposable
         "url.scheme",
     ];
 
-    private readonly ServiceProvider? _services;
+    private readonly ServiceProvider _services;
 
-    private ProcessTelemetry(ServiceProvider? services) => _services = services;
+    private ProcessTelemetry(ServiceProvider services) => _services = services;
 
     /// <summary>Exports log lines; null when logs are not exported.</summary>
-    public ILoggerProvider? Logs => _services is null ? null : LogsOf(_services);
+    public ILoggerProvider? Logs => LogsOf(_services);
 
-    /// <summary>Starts the exporters in <paramref name="options"/>; builds nothing when there are none.</summary>
+    /// <summary>Starts the exporters in <paramref name="options"/>; null when there are none.</summary>
     /// <param name="options">The exporters.</param>
     /// <param name="failures">Reports exports that fail.</param>
     /// <exception cref="ArgumentException">An endpoint is not an absolute URI.</exception>
-    public static ProcessTelemetry Start(TelemetryOptions options, ExportFailures failures)
+    public static ProcessTelemetry? Start(TelemetryOptions options, ExportFailures failures)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return new ProcessTelemetry(options.SendsMetrics || options.SendsTraces || options.SendsLogs ? Build(options, failures) : null);
+        return options.SendsMetrics || options.SendsTraces || options.SendsLogs ? new ProcessTelemetry(Build(options, failures)) : null;
     }
 
-    public void Dispose() => _services?.Dispose();
+    public void Dispose() => _services.Dispose();
 
     /// <summary>A separate method, so that OpenTelemetry is not even loaded while nothing is exported.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -313,6 +313,32 @@ public sealed class ProcessObservabilityTests
             .NotContain(static one => one.Scope == "Microsoft.AspNetCore.Hosting" && one.Name == "http.server.request.duration");
     }
 
+    [Test]
+    public async Task A_change_of_traces_does_not_restart_the_series_of_metrics()
+    {
+        await using var collector = await OtlpReceiver.StartAsync();
+        using var meter = new Meter($"Serving.Test.{Guid.NewGuid():N}");
+        var counter = meter.CreateCounter<long>("kept");
+        (string, string)[] tracing =
+        [
+            ("tracing-protocol", "http/protobuf"),
+            ("tracing-endpoint", collector.Endpoint("http/protobuf", "traces")),
+        ];
+        Push(collector, [.. tracing, ("tracing-sampling-rate", "0.5")]);
+        await Eventually.HoldsAsync(() => counter.Enabled.Should().BeTrue());
+        counter.Add(1);
+        await Eventually.HoldsAsync(() => Kept().Should().NotBeEmpty());
+
+        Push(collector, [.. tracing, ("tracing-sampling-rate", "0.25")]);
+        await Eventually.HoldsAsync(() => _observability.Tracing.Rate.Should().Be(0.25));
+        var before = Kept().Count;
+        await Eventually.HoldsAsync(() => Kept().Count.Should().BeGreaterThan(before + 2));
+
+        Kept().Select(static one => one.Start).Distinct().Should().ContainSingle("the series goes on");
+
+        List<ReceivedMetric> Kept() => [.. collector.Received.Where(static one => one.Name == "kept")];
+    }
+
     private void Push(OtlpReceiver collector, params (string Key, string Value)[] others) =>
         Configure([
             ("metrics-protocol", "http/protobuf"),

@@ -81,4 +81,14 @@ public sealed record TelemetryOptions(string ServiceName)
 
     /// <summary>Whether logs are exported.</summary>
     public bool SendsLogs => LogsProtocol is Grpc or HttpProtobuf;
+
+    /// <summary>The same with one signal only.</summary>
+    /// <param name="signal">A name of <see cref="ExportSignal"/>.</param>
+    public TelemetryOptions Only(string signal) =>
+        this with
+        {
+            MetricsProtocol = signal == ExportSignal.Metrics ? MetricsProtocol : None,
+            TracingProtocol = signal == ExportSignal.Traces ? TracingProtocol : None,
+            LogsProtocol = signal == ExportSignal.Logs ? LogsProtocol : None,
+        };
 }
