@@ -24,6 +24,8 @@ internal sealed class ProcessObservability : IDisposable
     /// <summary>The port of the Prometheus endpoint where metrics-endpoint names none.</summary>
     public const int PrometheusPort = 9090;
 
+    private const string ServiceName = "serving";
+
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(30);
 
     /// <summary>After this many objects with metrics of their own have ended, the export is started again, which forgets them.</summary>
@@ -72,6 +74,7 @@ internal sealed class ProcessObservability : IDisposable
         _logging = logging;
         _environment = environment;
         _metrics = metrics;
+        _metrics.Target = Target();
         _listeners = listeners;
         _time = time;
         _logger = logging.Factory.CreateLogger<ProcessObservability>();
@@ -321,7 +324,7 @@ internal sealed class ProcessObservability : IDisposable
 
     private TelemetryOptions OptionsOf(ObservabilityConfig wanted)
     {
-        var options = new TelemetryOptions("serving")
+        var options = new TelemetryOptions(ServiceName)
         {
             ServiceInstance = _environment.PodName,
             ServiceNamespace = _environment.SystemNamespace,
@@ -334,8 +337,31 @@ internal sealed class ProcessObservability : IDisposable
             TracingSamplingRate = wanted.TracingSamplingRate,
             LogsProtocol = wanted.LoggingProtocol,
             LogsEndpoint = wanted.LoggingEndpoint,
+            Attributes = Attributes(),
         };
         return options with { HasExemplars = options.SendsTraces };
+    }
+
+    private Dictionary<string, string> Attributes()
+    {
+        var attributes = new Dictionary<string, string> { ["k8s.namespace.name"] = _environment.SystemNamespace };
+        if (_environment.PodName.Length > 0)
+        {
+            attributes["k8s.pod.name"] = _environment.PodName;
+        }
+
+        return attributes;
+    }
+
+    /// <summary>The labels of <c>target_info</c>: the same resource as that of what is pushed.</summary>
+    private Dictionary<string, string> Target()
+    {
+        var target = Attributes();
+        target["service.name"] = ServiceName;
+        target["service.namespace"] = _environment.SystemNamespace;
+        target["service.instance.id"] = _environment.PodName;
+        target["service.version"] = ProcessMetrics.ProductVersion;
+        return target;
     }
 
     /// <summary>The running exporters. Used by one task only.</summary>

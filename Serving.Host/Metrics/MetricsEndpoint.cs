@@ -57,6 +57,9 @@ internal sealed class MetricsEndpoint : IDisposable
     /// <summary>The port.</summary>
     public ServingPort Port { get; }
 
+    /// <summary>The attributes of the process, for <c>target_info</c>; set before the port is opened.</summary>
+    public IReadOnlyDictionary<string, string> Target { get; set; } = new Dictionary<string, string>();
+
     /// <summary>The address it listens on; null while it is closed.</summary>
     public IPEndPoint? Address { get; private set; }
 
@@ -74,7 +77,10 @@ internal sealed class MetricsEndpoint : IDisposable
                 Logger = _logger,
             },
             Meters
-        );
+        )
+        {
+            Target = Target,
+        };
         try
         {
             await listeners.OpenAsync(Port, address, cancellation);

@@ -339,6 +339,28 @@ public sealed class ProcessObservabilityTests
         List<ReceivedMetric> Kept() => [.. collector.Received.Where(static one => one.Name == "kept")];
     }
 
+    [Test]
+    public async Task The_resource_names_the_pod_in_what_is_pushed_and_in_what_is_scraped()
+    {
+        await using var collector = await OtlpReceiver.StartAsync();
+        Push(collector);
+        await Eventually.HoldsAsync(() => collector.Received.Should().NotBeEmpty());
+        collector
+            .Received.First()
+            .Resource.Should()
+            .Contain("service.name", "serving")
+            .And.Contain("k8s.namespace.name", "knative-serving")
+            .And.Contain("k8s.pod.name", "pod");
+
+        var port = FreePorts.Of(IPAddress.Loopback, 1)[0];
+        Configure(("metrics-protocol", "prometheus"), ("metrics-endpoint", $"localhost:{port}"));
+        await Eventually.HoldsAsync(async () =>
+            (await ScrapeAsync(port))
+                .Should()
+                .MatchRegex("target_info{[^}]*k8s_namespace_name=\"knative-serving\"[^}]*k8s_pod_name=\"pod\"[^}]*} 1")
+        );
+    }
+
     private void Push(OtlpReceiver collector, params (string Key, string Value)[] others) =>
         Configure([
             ("metrics-protocol", "http/protobuf"),
