@@ -42,6 +42,7 @@ public sealed class PrometheusTests
     /// <summary>Metrics that need a trouble that the scenario does not have, and which.</summary>
     private static readonly Dictionary<string, string> NotProvoked = new()
     {
+        ["serving_telemetry_export_failures_total"] = "a collector",
         ["serving_metrics_overflowed_total"] = "twenty thousand series",
         ["serving_informer_relists_total"] = "a watch that cannot be resumed",
         ["serving_autoscaler_pods_parked"] = "a Revision with reserve-scale",

@@ -35,7 +35,8 @@ public sealed class SeriesLimitTests
                     MetricsProtocol = TelemetryOptions.HttpProtobuf,
                     MetricsEndpoint = $"http://{collector.Address}/v1/metrics",
                     Meters = [source],
-                }
+                },
+                new ExportFailures()
             )
         )
         {
