@@ -4,10 +4,10 @@ using System.Text;
 
 namespace Serving.Tests.Dashboards;
 
-/// <summary>Makes a PNG of a browser a fraction of its size, for the repository: at most 256 colours, the most frequent ones.</summary>
+/// <summary>Makes a PNG of a browser a fraction of its size, for the repository: at most 128 colours, the most frequent ones.</summary>
 internal static class PalettePng
 {
-    private const int MaxColors = 256;
+    private const int MaxColors = 128;
     private const int HeaderLength = 8;
 
     /// <summary>Rewrites the picture. Throws <see cref="FormatException"/> for one that has not 8 bits a channel and no palette.</summary>

@@ -45,6 +45,8 @@ public sealed class PrometheusTests
         ["serving_telemetry_export_failures_total"] = "a collector",
         ["serving_metrics_overflowed_total"] = "twenty thousand series",
         ["serving_informer_relists_total"] = "a watch that cannot be resumed",
+        ["serving_autoscaler_wakes_total"] = "a Revision with reserve-scale",
+        ["serving_autoscaler_resize_refused_total"] = "a Revision with reserve-scale",
         ["serving_autoscaler_pods_parked"] = "a Revision with reserve-scale",
         ["serving_autoscaler_pods_finishing"] = "a Revision with max-requests-per-pod",
         ["revision:serving_autoscaler_pods_finishing:max"] = "a Revision with max-requests-per-pod",
