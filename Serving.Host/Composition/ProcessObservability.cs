@@ -195,33 +195,42 @@ internal sealed class ProcessObservability : IDisposable
         return address is null || _metrics.Address is not null || await ServeAsync(address, cancellation);
     }
 
-    /// <summary>Restarts the exports whose own settings have changed. The others keep their series, which would begin again at
-    /// zero.</summary>
+    /// <summary>Restarts the exports whose own settings have changed. The others keep their series, which would begin again at zero.
+    /// Metrics have exemplars where traces are exported, so switching tracing on or off restarts them too.</summary>
     private async Task FollowExportsAsync(Running running, ObservabilityConfig wanted)
     {
         var options = OptionsOf(wanted);
         var traces = (wanted.TracingProtocol, wanted.TracingEndpoint, options.SamplingRate);
-        if (!traces.Equals(running.Traces.Settings))
-        {
+        var metrics = (wanted.MetricsProtocol, wanted.MetricsEndpoint, wanted.MetricsExportInterval, options.HasExemplars);
+        var logs = (wanted.LoggingProtocol, wanted.LoggingEndpoint);
+        var (restartsTraces, restartsMetrics, restartsLogs) = (
+            !traces.Equals(running.Traces.Settings),
+            !metrics.Equals(running.Metrics.Settings) || HasOutlivedSeries(running),
+            !logs.Equals(running.Logs.Settings)
+        );
+        if (restartsTraces)
             Tracing.Rate = 0;
-            await StopAsync(running.Traces);
+        if (restartsLogs)
+            _logging.ExportTo(null);
+        await Task.WhenAll(
+            restartsTraces ? StopAsync(running.Traces) : Task.CompletedTask,
+            restartsMetrics ? StopAsync(running.Metrics) : Task.CompletedTask,
+            restartsLogs ? StopAsync(running.Logs) : Task.CompletedTask
+        );
+        if (restartsTraces)
+        {
             Start(running.Traces, options.Only(ExportSignal.Traces), traces);
-            Tracing.Rate = options.SendsTraces ? options.SamplingRate : 0;
+            Tracing.Rate = running.Traces.Telemetry is null ? 0 : options.SamplingRate;
         }
 
-        var metrics = (wanted.MetricsProtocol, wanted.MetricsEndpoint, wanted.MetricsExportInterval, options.HasExemplars);
-        if (!metrics.Equals(running.Metrics.Settings) || HasOutlivedSeries(running))
+        if (restartsMetrics)
         {
-            await StopAsync(running.Metrics);
             Start(running.Metrics, options.Only(ExportSignal.Metrics), metrics);
             running.MetricsStarted = (_time.GetTimestamp(), EndedSeries.Count);
         }
 
-        var logs = (wanted.LoggingProtocol, wanted.LoggingEndpoint);
-        if (!logs.Equals(running.Logs.Settings))
+        if (restartsLogs)
         {
-            _logging.ExportTo(null);
-            await StopAsync(running.Logs);
             Start(running.Logs, options.Only(ExportSignal.Logs), logs);
             _logging.ExportTo(running.Logs.Telemetry?.Logs);
         }
@@ -242,10 +251,11 @@ internal sealed class ProcessObservability : IDisposable
         {
             export.Telemetry = ProcessTelemetry.Start(options, _failures);
         }
-        catch (ArgumentException wrong)
+        catch (Exception wrong) when (wrong is not OperationCanceledException)
         {
-            // Of a variable: the keys of the ConfigMap are checked.
-            _logger.LogError("Telemetry is not exported: {Reason}", wrong.Message);
+            // A variable that OpenTelemetry reads, such as the file of an authority: the keys of the ConfigMap are checked. Nothing else
+            // ends with this export.
+            _logger.LogError(wrong, "Telemetry is not exported: {Reason}", wrong.Message);
         }
     }
 

@@ -86,8 +86,9 @@ internal sealed class ProcessTelemetry : IDisposable
         var provider = services.BuildServiceProvider();
         try
         {
-            // Resolving the providers builds them; they run until the container is disposed.
-            _ = (provider.GetService<MeterProvider>(), provider.GetService<TracerProvider>(), LogsOf(provider));
+            // Resolving the providers builds them, and the first logger that of logs; they run until the container is disposed.
+            _ = (provider.GetService<MeterProvider>(), provider.GetService<TracerProvider>());
+            LogsOf(provider)?.CreateLogger(nameof(ProcessTelemetry));
             return provider;
         }
         catch

@@ -77,6 +77,12 @@ internal sealed partial class SidecarTelemetry : IDisposable
         {
             throw new FormatException($"The environment variable OBSERVABILITY_CONFIG is wrong: {exception.Message}", exception);
         }
+        catch (Exception wrong) when (wrong is not OperationCanceledException)
+        {
+            // A variable that OpenTelemetry reads, such as the file of an authority: the program is served without the export.
+            Console.Error.WriteLine($"Log lines are not exported: {wrong.Message}");
+            return null;
+        }
     }
 
     /// <summary>The endpoint on which metrics are served, on a port of its own; null when they are not served.</summary>
@@ -147,9 +153,9 @@ internal sealed partial class SidecarTelemetry : IDisposable
         {
             return TelemetryExport.Start(options, new ExportFailures().LogTo(logger));
         }
-        catch (ArgumentException exception)
+        catch (Exception wrong) when (wrong is not OperationCanceledException)
         {
-            LogEndpoint(logger, exception.Message);
+            LogEndpoint(logger, wrong.Message);
             return null;
         }
     }

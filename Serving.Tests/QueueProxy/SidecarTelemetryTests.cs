@@ -416,6 +416,28 @@ public sealed class SidecarTelemetryTests
         );
     }
 
+    [TestCase("grpc")]
+    [TestCase("http/protobuf")]
+    public async Task Serves_the_program_when_a_variable_of_the_exporters_is_wrong(string protocol)
+    {
+        await using var user = await TestServer.StartAsync(static context => context.Response.WriteAsync("served"));
+        using var proxy = await StartAsync(
+            user,
+            new ServingObservability
+            {
+                RequestMetricsProtocol = protocol,
+                RequestMetricsEndpoint = "https://127.0.0.1:1",
+                TracingProtocol = protocol,
+                TracingEndpoint = "https://127.0.0.1:1",
+                LoggingProtocol = protocol,
+                LoggingEndpoint = "https://127.0.0.1:1",
+            },
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such/file.pem")
+        );
+
+        (await _client.GetStringAsync(proxy.Serving)).Should().Be("served");
+    }
+
     private async Task<QueueProxyProcess> StartAsync(
         TestServer user,
         ServingObservability observability,

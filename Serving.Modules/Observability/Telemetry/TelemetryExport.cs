@@ -97,9 +97,20 @@ public sealed class TelemetryExport : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         LogsEndpointOf(options);
-        return LoggerFactory.Create(logging =>
+        var factory = LoggerFactory.Create(logging =>
             logging.SetMinimumLevel(LogLevel.Trace).AddOpenTelemetry(logs => Configure(logs, options, failures))
         );
+        try
+        {
+            // The exporter is built with the first logger: what is wrong with it is known now, not when something is logged.
+            factory.CreateLogger<TelemetryExport>();
+            return factory;
+        }
+        catch
+        {
+            factory.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Adds the log exporter. Records have their scopes and, within a span, its ids.</summary>
