@@ -129,7 +129,7 @@ internal sealed class ColdStart
     /// <summary>The phases, once it has ended. Of one without a response the phase in which it ended is the last.</summary>
     public ColdStartBreakdown TakeApart()
     {
-        var pod = FirstByte is null ? Foremost() : Answering();
+        var pod = FirstByte is null ? MostAdvanced() : Answering();
         TimeSpan?[] ends =
         [
             _decided,
@@ -154,6 +154,6 @@ internal sealed class ColdStart
     }
 
     /// <summary>The pod that has come furthest.</summary>
-    private PodMilestones? Foremost() =>
+    private PodMilestones? MostAdvanced() =>
         Answering() ?? _pods.Find(static pod => pod.FirstStarted is not null) ?? _pods.Find(static pod => pod.Scheduled is not null);
 }

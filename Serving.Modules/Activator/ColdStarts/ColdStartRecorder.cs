@@ -24,16 +24,13 @@ internal sealed partial class ColdStartRecorder : IDisposable
         "`decide`, `scale_write`, `schedule`, `image_pull`, `container_start`, `ready` or `first_byte`"
     );
 
-    private static readonly MetricAttribute Outcome = new(
-        "outcome",
-        "`served`; `abandoned`: all requests had left before a response began"
-    );
+    private static readonly MetricAttribute Outcome = new("outcome", "`served`; `abandoned`: no request had a response from a pod");
 
     private readonly Meter _meter = new(new MeterOptions(MeterName) { Scope = RevisionSeries.Observed });
     private readonly Histogram<double> _duration;
     private readonly Histogram<double> _phases;
     private readonly KeyValuePair<string, object?>[] _phaseTags;
-    private readonly ConcurrentDictionary<RevisionColdStarts, byte> _settling = new();
+    private readonly ConcurrentDictionary<RevisionColdStarts, byte> _awaiting = new();
     private readonly ILogger _logger;
 
     /// <param name="entries">The revisions.</param>
@@ -92,19 +89,22 @@ internal sealed partial class ColdStartRecorder : IDisposable
     public void Dispose() => _meter.Dispose();
 
     /// <summary>A cold start waits for what may not come: the status of its pod, or another request.</summary>
-    public void Await(RevisionColdStarts starts) => _settling.TryAdd(starts, 0);
+    public void Await(RevisionColdStarts starts) => _awaiting.TryAdd(starts, 0);
 
-    /// <summary>Records those for which it has not come; called every second.</summary>
+    /// <summary>Records those for which it has not come; called every second. A revision whose cold starts still wait says so
+    /// again.</summary>
     public void Sweep()
     {
-        foreach (var (starts, _) in _settling)
+        foreach (var (starts, _) in _awaiting)
+        {
+            _awaiting.TryRemove(starts, out _);
             starts.Sweep();
+        }
     }
 
     /// <summary>Records a finished one, in the context of its request, so that an exporter can attach its trace.</summary>
     public void Record(RevisionColdStarts starts, ColdStart start)
     {
-        _settling.TryRemove(starts, out _);
         var parts = start.TakeApart();
         if (start.Activity is { } request)
             ColdStartSpans.Write(request, start.Arrived, parts);

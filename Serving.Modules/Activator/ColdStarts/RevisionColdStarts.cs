@@ -94,7 +94,7 @@ internal sealed class RevisionColdStarts(ObjectKey revision, ColdStartRecorder r
 
         lock (_lock)
         {
-            (_live ??= new Dictionary<string, bool>(StringComparer.Ordinal))[pod.Metadata.Uid] = IsReady(pod);
+            (_live ??= new Dictionary<string, bool>(StringComparer.Ordinal))[pod.Metadata.Uid] = PodState.IsReady(pod);
             _pending?.Observe(pod);
             _settling?.Observe(pod);
         }
@@ -180,6 +180,8 @@ internal sealed class RevisionColdStarts(ObjectKey revision, ColdStartRecorder r
     {
         Settle();
         AbandonIdle(Volatile.Read(ref _pending));
+        if (Volatile.Read(ref _settling) is not null)
+            recorder.Await(this);
     }
 
     /// <summary>Records the cold start whose response has begun, once its pod's status is complete or will not come.</summary>
@@ -217,8 +219,6 @@ internal sealed class RevisionColdStarts(ObjectKey revision, ColdStartRecorder r
         recorder.Await(this);
         Settle();
     }
-
-    private static bool IsReady(Pod pod) => pod.Status?.Conditions.Any(static one => one is { Type: "Ready", Status: "True" }) == true;
 
     /// <summary>Ends a cold start that no request waits for, if there is nothing left to wait for.</summary>
     private void AbandonIdle(ColdStart? start)

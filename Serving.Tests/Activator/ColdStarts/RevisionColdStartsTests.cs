@@ -273,6 +273,26 @@ public sealed class RevisionColdStartsTests : IDisposable
     }
 
     [Test]
+    public void One_that_is_abandoned_does_not_stop_the_wait_for_the_status_of_the_one_before()
+    {
+        var first = _starts.Join()!;
+        Pass(1);
+        Observe(Pod(scheduled: "12:00:01"));
+        AnswerWith(Address);
+        _starts.Leave(first);
+        _starts.Remove(Pod());
+        var second = _starts.Join()!;
+        _starts.Leave(second);
+        Observe(Pod("uid-2"));
+        _starts.Remove(Pod("uid-2"));
+        Outcome().Should().Be("abandoned", "the one before waits for its pod's status");
+        Pass(5);
+        _recorder.Sweep();
+
+        _starts.Total.Count.Should().Be(2);
+    }
+
+    [Test]
     public void It_is_abandoned_with_its_revision()
     {
         var first = _starts.Join()!;
