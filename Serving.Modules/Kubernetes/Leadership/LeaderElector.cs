@@ -75,6 +75,9 @@ public sealed class LeaderElector
     /// <summary>Those of the Leases that other processes hold, ours or not, as far as this candidate knows.</summary>
     public IReadOnlyList<string> HeldByOthers => _leases.HeldByOthers(_options);
 
+    /// <summary>Whether this candidate waits for other processes, which hold some of the Leases or rivals of them.</summary>
+    public bool IsBlocked => !_leading && _leases.IsBlocked(_options);
+
     /// <summary>Null while it acquires, renews or waits for the work of a lost term to end; otherwise how long it has done none of
     /// these.</summary>
     public string? StuckReason => _heartbeat.StuckReason;

@@ -45,7 +45,7 @@ internal static class LeaseMetrics
         );
         Gauge(
             "serving.lease.blocked",
-            "1 while another process holds the Lease, or one that this candidate acquires together with it, so that it waits; else 0",
+            "1 while this candidate waits because another process holds the Lease, one that is acquired together with it, or one of another division into buckets; else 0",
             Blocked
         );
     }
@@ -78,7 +78,7 @@ internal static class LeaseMetrics
 
     private static IEnumerable<Measurement<long>> Blocked() =>
         from elector in Candidates.Keys
-        let isBlocked = elector.HeldByOthers.Count > 0
+        let isBlocked = elector.IsBlocked
         from lease in elector.Leases
         select new Measurement<long>(isBlocked ? 1 : 0, Lease.Of(lease));
 }

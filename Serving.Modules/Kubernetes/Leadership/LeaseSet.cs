@@ -13,6 +13,7 @@ internal sealed class LeaseSet
     private readonly RivalLeases _rivals;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
+    private volatile bool _hasRivals;
 
     /// <param name="client">A client for Leases only.</param>
     /// <param name="names">The names, in the order in which every candidate acquires them.</param>
@@ -46,12 +47,16 @@ internal sealed class LeaseSet
     public IReadOnlyList<string> HeldByOthers(LeaderElectionOptions options) =>
         [.. _locks.Where(candidate => candidate.IsHeldByOther(options)).Select(static candidate => candidate.Name)];
 
+    /// <summary>Whether other processes hold some of the Leases, or rivals did at the last attempt to acquire them.</summary>
+    public bool IsBlocked(LeaderElectionOptions options) => _hasRivals || HeldByOthers(options).Count > 0;
+
     /// <summary>Acquires all of them or none; false when another process holds one or a rival works. Throws as the client does.</summary>
     public async Task<bool> TryTakeAsync(LeaderElectionOptions options, CancellationToken cancellation)
     {
         // Read all before acquiring any: a candidate must not disturb the holder of some of them while it cannot get the others.
         var free = await Task.WhenAll(_locks.Select(candidate => candidate.LookAsync(options, cancellation)));
-        if (free.Contains(false) || await _rivals.AreHeldAsync(options, cancellation))
+        _hasRivals = !free.Contains(false) && await _rivals.AreHeldAsync(options, cancellation);
+        if (free.Contains(false) || _hasRivals)
         {
             return false;
         }

@@ -117,6 +117,28 @@ public sealed class LeaseMetricsTests
     }
 
     [Test]
+    public async Task A_candidate_that_waits_for_another_division_into_buckets_is_blocked()
+    {
+        var cluster = new InMemoryCluster(_time);
+        using var collected = new CollectedMetrics(LeaseMetrics.MeterName);
+        Put(cluster, "rival", "replica-of-the-old-division");
+        var (running, stop) = Start(cluster, "one", new HashSet<string> { "rival" });
+
+        await Eventually.HoldsAsync(() =>
+            collected
+                .Collect()
+                .Should()
+                .Contain("serving.lease.held{lease=lease-metrics-a}", 0)
+                .And.Contain("serving.lease.held_by_other{lease=lease-metrics-a}", 0)
+                .And.Contain("serving.lease.blocked{lease=lease-metrics-a}", 1)
+        );
+
+        await stop.CancelAsync();
+        await running;
+        stop.Dispose();
+    }
+
+    [Test]
     public async Task A_Lease_that_nobody_can_acquire_is_neither_held_nor_blocked()
     {
         var cluster = new InMemoryCluster(_time);
@@ -152,14 +174,19 @@ public sealed class LeaseMetricsTests
             }
         );
 
-    private (Task Running, CancellationTokenSource Stop) Start(InMemoryCluster cluster, string identity)
+    private (Task Running, CancellationTokenSource Stop) Start(
+        InMemoryCluster cluster,
+        string identity,
+        IReadOnlySet<string>? rivals = null
+    )
     {
         var elector = new LeaderElector(
             cluster,
             ["lease-metrics-a", "lease-metrics-b"],
             new LeaderElectionOptions("system", identity),
             NullLogger.Instance,
-            _time
+            _time,
+            rivals: rivals
         );
         var stop = new CancellationTokenSource();
         return (
