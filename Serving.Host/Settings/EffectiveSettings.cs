@@ -33,13 +33,13 @@ internal static class EffectiveSettings
     )
     {
         foreach (var setting in options.Settings)
-            yield return setting.Value.Length > 0 ? setting : setting with { Value = Instead(setting.Name) };
+            yield return setting.Value.Length > 0 ? setting : setting with { Value = EffectiveValue(setting.Name) };
         yield return Variable("POD_NAME", environment.PodName);
         yield return Variable("POD_IP", environment.PodIP.ToString());
         yield return Variable("SYSTEM_NAMESPACE", environment.SystemNamespace);
         yield return Variable("CLUSTER_DOMAIN", environment.ClusterDomain);
 
-        string Instead(string name) =>
+        string EffectiveValue(string name) =>
             name switch
             {
                 "--modules" => string.Join(", ", options.Modules),

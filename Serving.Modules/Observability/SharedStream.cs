@@ -1,8 +1,8 @@
 namespace Serving.Observability;
 
 /// <summary>
-/// A stream that several logs write to, each from a thread of its own. Invariant: the bytes of one write are not interleaved with those of
-/// another. (<see cref="Stream.Synchronized"/> does not keep synchronous and asynchronous writes apart.)
+/// A stream that several logs write to. A write waits for those of the others. Invariant: the bytes of one write are not interleaved
+/// with those of another. (<see cref="Stream.Synchronized"/> does not keep synchronous and asynchronous writes apart.)
 /// </summary>
 /// <param name="output">The stream; it is not disposed.</param>
 public sealed class SharedStream(Stream output) : Stream
@@ -43,7 +43,7 @@ public sealed class SharedStream(Stream output) : Stream
     /// <inheritdoc/>
     public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
 
-    /// <summary>Writes before it returns: the loop that writes lines has a thread of its own.</summary>
+    /// <summary>Writes before it returns, as writing to a pipe does anyway.</summary>
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         Write(buffer.Span);

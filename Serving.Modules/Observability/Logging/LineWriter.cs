@@ -2,7 +2,7 @@ using System.Threading.Channels;
 
 namespace Serving.Observability.Logging;
 
-/// <summary>Writes lines to a stream on one thread, so that logging callers do not wait for it. Dispose flushes queued lines.</summary>
+/// <summary>Writes lines to a stream from one task, so that logging callers do not wait for it. Dispose flushes queued lines.</summary>
 public sealed class LineWriter : IDisposable
 {
     private readonly Channel<byte[]> _lines;

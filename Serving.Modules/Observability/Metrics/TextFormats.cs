@@ -19,7 +19,7 @@ internal static class TextFormats
 
     /// <summary>
     /// The format that an <c>Accept</c> header prefers, by its quality values: a range that names OpenMetrics (1.0.0, or no version), or
-    /// one that the text format matches. OpenMetrics when both have the same quality, because only who understands it names it;
+    /// one that the text format matches. OpenMetrics when both have the same quality, because only a scraper that supports it lists it;
     /// Prometheus' format when none is acceptable, as scrapers expect.
     /// </summary>
     public static TextFormat Of(StringValues accept)
@@ -58,7 +58,7 @@ internal static class TextFormats
         return open > 0 && open >= plain ? TextFormat.OpenMetrics : TextFormat.Prometheus;
     }
 
-    /// <summary>Whether an <c>Accept-Encoding</c> header accepts gzip, and no plain text rather.</summary>
+    /// <summary>Whether an <c>Accept-Encoding</c> header accepts gzip, and does not prefer plain text.</summary>
     public static bool IsGzipPreferred(StringValues acceptEncoding)
     {
         if (!StringWithQualityHeaderValue.TryParseList([.. acceptEncoding.OfType<string>()], out var codings))

@@ -111,17 +111,17 @@ internal static class ScalingNarrative
             yield break;
         }
 
-        var told = Told(reserve);
-        yield return reserve.Keeps == 0 ? new("Parked pods", "none", told)
-        : e.Wanted == 0 ? new("Parked pods", $"{Number(reserve.Parked)} of {Number(reserve.Keeps)} parked", told)
+        var message = ReserveMessage(reserve);
+        yield return reserve.Keeps == 0 ? new("Parked pods", "none", message)
+        : e.Wanted == 0 ? new("Parked pods", $"{Number(reserve.Parked)} of {Number(reserve.Keeps)} parked", message)
         : new(
             "Parked pods",
             $"at least {Count(reserve.Keeps, "pod")}",
-            $"{Count(reserve.Keeps, "pod")} stay when the revision is idle, so it has as many now. {told}"
+            $"{Count(reserve.Keeps, "pod")} stay when the revision is idle, so it has as many now. {message}"
         );
     }
 
-    private static string Told(ReserveExplanation reserve) =>
+    private static string ReserveMessage(ReserveExplanation reserve) =>
         reserve.Message.Length > 0 ? reserve.Message : "The PodAutoscaler has no condition Parked yet.";
 
     private static IEnumerable<ReasoningStep> EphemeralSteps(ScalingExplanation e)
