@@ -405,6 +405,25 @@ internal sealed partial class ObservedCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>Cuts all candidates off from the API server until nobody leads.</summary>
+    private async Task LoseLeadersAsync(IEnumerable<ServingHost> hosts)
+    {
+        var candidates = hosts.ToList();
+        foreach (var host in candidates)
+        {
+            await host.ToApi.CutAsync();
+        }
+
+        try
+        {
+            await Eventually.HoldsAsync(async () => (await FiringAsync()).Should().Contain("ServingLeaderMissing"), Limit);
+        }
+        finally
+        {
+            candidates.ForEach(static host => host.ToApi.Repair());
+        }
+    }
+
     private async Task KillLeaderAsync(SteadyTraffic traffic)
     {
         var leader = await _hosts.LeaderAsync(Controller);
@@ -416,6 +435,7 @@ internal sealed partial class ObservedCluster : IAsyncDisposable
             ThreeHosts.LeaseDuration + Limit
         );
         await Eventually.HoldsAsync(async () => (await FiringAsync()).Should().Contain("ServingTargetDown"), Limit);
+        await LoseLeadersAsync(_hosts.Hosts.Where(host => host != leader));
         await Eventually.HoldsAsync(
             async () => (await Prometheus.QueryAsync("max by (lease) (serving_lease_held) == 0")).Should().BeEmpty(),
             Limit

@@ -1,17 +1,5 @@
-using System.Net;
-using System.Text;
 using FluentAssertions;
-using Microsoft.Extensions.Logging;
-using NSubstitute;
 using NUnit.Framework;
-using Serving.Api;
-using Serving.Api.Core;
-using Serving.ConfigMaps;
-using Serving.Host.Composition;
-using Serving.Host.Metrics;
-using Serving.Kubernetes.Events;
-using Serving.Kubernetes.Hosting;
-using Serving.Observability.Logging;
 using Serving.Tests.Dataplane;
 using Serving.Tests.Support;
 
@@ -31,50 +19,17 @@ public sealed class DeadCollectorTests
             Interlocked.Increment(ref asked);
             return release.Task;
         });
-        using var stop = new CancellationTokenSource();
-        using var log = new MemoryStream();
-        var time = new ManualTimeProvider();
-        var cluster = new InMemoryCluster();
-        var environment = new ClusterEnvironment("knative-serving", "cluster.local", "pod", IPAddress.Loopback);
-        using var logging = new ProcessLogging(new LogOptions { Output = Stream.Synchronized(log) });
-        using var config = new ConfigStore(
-            cluster,
-            environment,
-            logging.Factory.CreateLogger<ConfigStore>(),
-            Substitute.For<IEventRecorder>()
-        );
-        using var endpoint = new MetricsEndpoint(null, time);
-        await using var ports = await ServedPorts.StartAsync(
-            endpoint.Port,
-            new ServingPort("other", new IPEndPoint(IPAddress.Loopback, 0)) { Serve = static _ => { } }
-        );
-        using var observability = new ProcessObservability(config, logging, environment, endpoint, ports.Listeners, time, Stream.Null);
-        var running = observability.RunAsync(stop.Token);
-        cluster.Put(
-            Resources.ConfigMaps,
-            new ConfigMap
-            {
-                Metadata = new() { Namespace = "knative-serving", Name = "config-observability" },
-                Data = new Dictionary<string, string>
-                {
-                    ["metrics-protocol"] = "http/protobuf",
-                    ["metrics-endpoint"] = $"http://{collector.Address}",
-                    ["metrics-export-interval"] = "50ms",
-                },
-            }
-        );
+        await using var process = await PushingProcess.StartAsync($"http://{collector.Address}");
         await Eventually.HoldsAsync(() => Volatile.Read(ref asked).Should().BePositive());
 
-        await stop.CancelAsync();
+        await process.StopAsync();
         await Eventually.HoldsAsync(() =>
         {
-            time.Advance(TimeSpan.FromSeconds(5));
-            running.IsCompletedSuccessfully.Should().BeTrue();
+            process.Time.Advance(TimeSpan.FromSeconds(5));
+            process.Running.IsCompletedSuccessfully.Should().BeTrue();
         });
         release.SetResult();
 
-        await Eventually.HoldsAsync(() =>
-            Encoding.UTF8.GetString(log.ToArray()).Should().Contain("An export of telemetry did not end within 00:00:05")
-        );
+        await Eventually.HoldsAsync(() => process.Log.Should().Contain("An export of telemetry did not end within 00:00:05"));
     }
 }

@@ -52,9 +52,7 @@ public sealed class LeaseMetricsTests
                 .And.Contain("serving_lease_transitions_total{lease=\"lease-metrics-b\",transition=\"released\"} 0")
         );
 
-        await stop.CancelAsync();
-        await running;
-        stop.Dispose();
+        await EndAsync(running, stop);
     }
 
     [Test]
@@ -74,9 +72,7 @@ public sealed class LeaseMetricsTests
         await _time.PassAsync(TimeSpan.FromSeconds(90), () => collected.Collect().ContainsKey(Lost));
 
         collected.Collect().Should().Contain(Lost, 1).And.Contain("serving.lease.held{lease=lease-metrics-a}", 0);
-        await stop.CancelAsync();
-        await running;
-        stop.Dispose();
+        await EndAsync(running, stop);
     }
 
     [Test]
@@ -111,9 +107,7 @@ public sealed class LeaseMetricsTests
                 .And.Contain($"serving.lease.blocked{{lease={lease}}}", 0);
         }
 
-        await stop.CancelAsync();
-        await running;
-        stop.Dispose();
+        await EndAsync(running, stop);
     }
 
     [Test]
@@ -133,9 +127,7 @@ public sealed class LeaseMetricsTests
                 .And.Contain("serving.lease.blocked{lease=lease-metrics-a}", 1)
         );
 
-        await stop.CancelAsync();
-        await running;
-        stop.Dispose();
+        await EndAsync(running, stop);
     }
 
     [Test]
@@ -159,6 +151,11 @@ public sealed class LeaseMetricsTests
                 .And.Contain("serving.lease.held_by_other{lease=lease-metrics-a}", 0)
                 .And.Contain("serving.lease.blocked{lease=lease-metrics-a}", 0)
         );
+        await EndAsync(running, stop);
+    }
+
+    private static async Task EndAsync(Task running, CancellationTokenSource stop)
+    {
         await stop.CancelAsync();
         await running;
         stop.Dispose();
