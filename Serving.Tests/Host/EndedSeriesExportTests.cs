@@ -31,9 +31,12 @@ public sealed class EndedSeriesExportTests
         await using var process = await PushingProcess.StartAsync($"http://{collector.Address}/v1/metrics");
         using var meter = new Meter($"Serving.Test.{Guid.NewGuid():N}");
         var counter = meter.CreateCounter<long>("requests");
-        await Eventually.HoldsAsync(() => counter.Enabled.Should().BeTrue());
-        counter.Add(1, new KeyValuePair<string, object?>("kn.revision.name", "rev-that-ended"));
-        await Eventually.HoldsAsync(() => Received().Should().Contain("rev-that-ended"));
+        await Eventually.HoldsAsync(() =>
+        {
+            // Again, because it is lost before the export has begun, which another listener of this counter does not tell.
+            counter.Add(1, new KeyValuePair<string, object?>("kn.revision.name", "rev-that-ended"));
+            Received().Should().Contain("rev-that-ended");
+        });
 
         for (var i = 0; i < ended; i++)
             EndedSeries.Add();
