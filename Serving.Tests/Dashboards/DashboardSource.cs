@@ -63,7 +63,7 @@ internal sealed partial record DashboardSource(
             expanded = expanded.Replace(macro, matchers, StringComparison.Ordinal);
         }
 
-        return Selector().Replace(expanded, static selector => WithJob(selector.Groups["name"].Value, selector.Groups["of"].Value));
+        return PromQl.WithJob(expanded, "serving");
     }
 
     private static string IncreaseOf(string series, string range) =>
@@ -87,11 +87,6 @@ internal sealed partial record DashboardSource(
             "1h" => "3600",
             _ => throw new FormatException($"the time {range} of %inc is not one of 1h, $__range"),
         };
-
-    private static string WithJob(string name, string matchers) =>
-        !MetricNames.IsExported(name) || Job().IsMatch(matchers) ? name + matchers
-        : matchers is "" or "{}" ? $"{name}{{job=\"serving\"}}"
-        : $"{name}{{job=\"serving\",{matchers[1..]}";
 
     private static PanelSource Panel(JsonObject panel)
     {
@@ -192,10 +187,4 @@ internal sealed partial record DashboardSource(
 
     [GeneratedRegex(@"%each\((?<of>\w+(?:\{[^}]*\})?)\)")]
     private static partial Regex Events();
-
-    [GeneratedRegex(@"(?<![\w:$.""])(?<name>[a-z]\w*)(?<of>\{[^}]*\})?")]
-    private static partial Regex Selector();
-
-    [GeneratedRegex(@"[{,]\s*job\s*=")]
-    private static partial Regex Job();
 }

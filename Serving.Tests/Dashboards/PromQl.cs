@@ -59,6 +59,20 @@ internal static partial class PromQl
             .Select(static match => (match.Groups["name"].Value, match.Groups["of"].Value))
             .Where(static selector => MetricNames.IsExported(selector.Item1));
 
+    /// <summary>The expression with a job for each metric of ours that has none.</summary>
+    public static string WithJob(string expression, string job) =>
+        Selector()
+            .Replace(
+                expression,
+                selector =>
+                {
+                    var (name, matchers) = (selector.Groups["name"].Value, selector.Groups["of"].Value);
+                    return !MetricNames.IsExported(name) || Job().IsMatch(matchers) ? selector.Value
+                        : matchers.Length == 0 ? $"{name}{{job=\"{job}\"}}"
+                        : $"{name}{{job=\"{job}\",{matchers}}}";
+                }
+            );
+
     /// <summary>The expression with the variables of Grafana replaced.</summary>
     /// <param name="expression">The expression of a panel.</param>
     /// <param name="interval">What <c>$__interval</c> and <c>$__rate_interval</c> stand for.</param>
@@ -102,6 +116,9 @@ internal static partial class PromQl
 
     [GeneratedRegex(@"(?<![\w:$.""])(?<name>[a-z]\w*)(?:\{(?<of>[^}]*)\})?")]
     private static partial Regex Selector();
+
+    [GeneratedRegex(@"(?:^|,)\s*job\s*=")]
+    private static partial Regex Job();
 
     [GeneratedRegex(@"(?<![\w:.$])(?<name>[a-zA-Z_:][\w:]*)(?<call>\s*\()?")]
     private static partial Regex Identifier();
